@@ -1,0 +1,82 @@
+//! `filemanager-worker`: takes jobs from the broker and runs them.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+use filemanager::app::App;
+use filemanager::config::Config;
+use filemanager::jobs::worker;
+use filemanager::services::health::HealthService;
+use filemanager::{lifecycle, telemetry};
+
+/// Worker of the file management service. Everything is set by the same environment variables as the service's own;
+/// RABBITMQ_HOST must be among them.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run jobs (the default)
+    Run,
+    /// Say whether database, store and broker answer; for container health checks
+    Health,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command.unwrap_or(Command::Run)).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("filemanager-worker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let config = Config::from_env()?;
+    telemetry::start(&config.log)?;
+    if config.runs_jobs_in_process() {
+        bail!("RABBITMQ_HOST is not set: without a broker, filemanager runs the jobs itself");
+    }
+    let app = App::build(config, "filemanager-worker")?;
+    match command {
+        Command::Run => work(&app).await,
+        Command::Health => health(&app).await,
+    }
+}
+
+async fn work(app: &App) -> anyhow::Result<ExitCode> {
+    lifecycle::stop_on_signal(app.stop.clone())?;
+    let ports = app.ports();
+    tracing::info!(
+        database = ports.database.kind(),
+        store = ports.storage.kind(),
+        queue = ports.queue.kind(),
+        concurrency = app.config().jobs.concurrency,
+        "working",
+    );
+    app.prepare().await?;
+    worker::run(app.worker_context(), app.stop.clone()).await;
+    lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn health(app: &App) -> anyhow::Result<ExitCode> {
+    let mut fine = true;
+    for dependency in HealthService::new(app.ports().clone()).dependencies().await {
+        if let Some(fault) = dependency.fault {
+            fine = false;
+            println!("{} ({}): {fault}", dependency.name, dependency.kind);
+        }
+    }
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

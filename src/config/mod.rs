@@ -1,0 +1,263 @@
+//! The configuration: read from the environment once, checked as a whole, never changed.
+
+mod reader;
+mod settings;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+pub use reader::ConfigErrors;
+use reader::Reader;
+pub use settings::{SETTINGS, Setting};
+
+const WEEK: u64 = 7 * 24 * 3600;
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The HTTP side.
+    pub server: ServerConfig,
+    /// Uploads and downloads.
+    pub uploads: UploadConfig,
+    /// Where the embedded parts keep their data, and temporary files lie.
+    pub data_dir: PathBuf,
+    /// Which database.
+    pub database: DatabaseConfig,
+    /// Which object store.
+    pub storage: StorageConfig,
+    /// Which queue.
+    pub queue: QueueConfig,
+    /// Background work.
+    pub jobs: JobConfig,
+    /// What the log looks like.
+    pub log: LogConfig,
+    /// How long a stop may take before what still runs is dropped.
+    pub shutdown_timeout: Duration,
+}
+
+/// The HTTP side.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// How callers reach the service, when it is not the address that it listens on.
+    pub public_url: Option<Url>,
+    /// Web pages that may call the service.
+    pub cors_origins: Vec<String>,
+    /// The least rate of a request body in bytes a second.
+    pub body_min_rate: u64,
+}
+
+/// Uploads and downloads.
+#[derive(Debug, Clone)]
+pub struct UploadConfig {
+    /// The most bytes of one chunk.
+    pub max_chunk_size: i64,
+    /// How long an upload may stay open.
+    pub upload_ttl: Duration,
+    /// How long a signed link is valid.
+    pub download_url_ttl: Duration,
+}
+
+/// Which database.
+#[derive(Debug, Clone)]
+pub enum DatabaseConfig {
+    /// A file in the data folder.
+    Sqlite,
+    /// A MySQL or MariaDB server.
+    MySql {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// User.
+        user: String,
+        /// Password.
+        password: SecretString,
+        /// Name of the database.
+        database: String,
+        /// The most connections at a time.
+        connections: u32,
+    },
+}
+
+/// Which object store.
+#[derive(Debug, Clone)]
+pub enum StorageConfig {
+    /// A folder in the data folder.
+    Directory,
+    /// An S3 store.
+    S3(S3Config),
+}
+
+/// How to reach an S3 store.
+#[derive(Debug, Clone)]
+pub struct S3Config {
+    /// Where the service reaches the store.
+    pub endpoint: Url,
+    /// Where callers reach the store.
+    pub public_url: Url,
+    /// Region to sign for.
+    pub region: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key.
+    pub secret_key: SecretString,
+    /// Bucket of public files.
+    pub public_bucket: String,
+    /// Bucket of private files and of what is not finished.
+    pub private_bucket: String,
+}
+
+/// Which queue.
+#[derive(Debug, Clone)]
+pub enum QueueConfig {
+    /// In this process, which runs the jobs too.
+    InProcess,
+    /// A `RabbitMQ` server; `filemanager-worker` runs the jobs.
+    RabbitMq {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// User.
+        user: String,
+        /// Password.
+        password: SecretString,
+    },
+}
+
+/// Background work.
+#[derive(Debug, Clone)]
+pub struct JobConfig {
+    /// How often a job is tried before it is given up.
+    pub max_attempts: i64,
+    /// How long a worker holds a job without a sign of life.
+    pub lease: Duration,
+    /// How many jobs one worker does at a time.
+    pub concurrency: usize,
+    /// The pause between two looks for jobs that are due and were not announced.
+    pub sweep_interval: Duration,
+}
+
+/// What the log looks like.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// JSON, one object a line; otherwise for people.
+    pub json: bool,
+    /// What to log, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+}
+
+impl Config {
+    /// Reads the process's environment, and `.env` in the working directory for what is not set there.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn from_env() -> Result<Self, ConfigErrors> {
+        let from_file = dotenvy::dotenv_iter().map(|lines| lines.filter_map(Result::ok).collect::<Vec<_>>());
+        let variables = from_file.unwrap_or_default().into_iter().chain(std::env::vars());
+        Self::parse(variables.collect())
+    }
+
+    /// Reads these variables; a later one of the same name wins.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn parse(variables: std::collections::HashMap<String, String>) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(variables);
+        let config = Self {
+            server: server(&mut reader),
+            uploads: uploads(&mut reader),
+            data_dir: reader.required("APP_DATA_DIR", "the service starts").into(),
+            database: database(&mut reader),
+            storage: storage(&mut reader),
+            queue: queue(&mut reader),
+            jobs: jobs(&mut reader),
+            log: log(&mut reader),
+            shutdown_timeout: reader.seconds("APP_SHUTDOWN_TIMEOUT", 1, 3600),
+        };
+        reader.finish(config)
+    }
+
+    /// Whether the API runs the jobs itself.
+    #[must_use]
+    pub fn runs_jobs_in_process(&self) -> bool {
+        matches!(self.queue, QueueConfig::InProcess)
+    }
+}
+
+fn server(reader: &mut Reader) -> ServerConfig {
+    ServerConfig {
+        host: reader.address("APP_HOST"),
+        port: reader.number("APP_PORT", 0, u16::MAX),
+        public_url: reader.optional_url("APP_PUBLIC_URL"),
+        cors_origins: reader.origins("APP_CORS_ORIGINS"),
+        body_min_rate: reader.number("APP_BODY_MIN_RATE", 0, 1 << 30),
+    }
+}
+
+fn uploads(reader: &mut Reader) -> UploadConfig {
+    UploadConfig {
+        max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1, 5 * 1024 * 1024 * 1024),
+        upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * 24 * 3600),
+        download_url_ttl: reader.seconds("APP_DOWNLOAD_URL_TTL", 1, WEEK),
+    }
+}
+
+fn database(reader: &mut Reader) -> DatabaseConfig {
+    let Some(host) = reader.optional("MYSQL_HOST") else { return DatabaseConfig::Sqlite };
+    DatabaseConfig::MySql {
+        host,
+        port: reader.number("MYSQL_PORT", 1, u16::MAX),
+        user: reader.required("MYSQL_USER", "MYSQL_HOST"),
+        password: reader.secret("MYSQL_PASSWORD", "MYSQL_HOST"),
+        database: reader.required("MYSQL_DATABASE", "MYSQL_HOST"),
+        connections: reader.number("MYSQL_CONNECTIONS", 1, 1000),
+    }
+}
+
+fn storage(reader: &mut Reader) -> StorageConfig {
+    let Some(endpoint) = reader.optional_endpoint("MINIO_ENDPOINT") else { return StorageConfig::Directory };
+    StorageConfig::S3(S3Config {
+        public_url: reader.optional_url("MINIO_URL").unwrap_or_else(|| endpoint.clone()),
+        endpoint,
+        region: reader.required("MINIO_REGION", "MINIO_ENDPOINT"),
+        access_key: reader.required("MINIO_ACCESS_KEY", "MINIO_ENDPOINT"),
+        secret_key: reader.secret("MINIO_SECRET_KEY", "MINIO_ENDPOINT"),
+        public_bucket: reader.required("MINIO_PUBLIC_BUCKET", "MINIO_ENDPOINT"),
+        private_bucket: reader.private_bucket("MINIO_PRIVATE_BUCKET", "MINIO_PUBLIC_BUCKET"),
+    })
+}
+
+fn queue(reader: &mut Reader) -> QueueConfig {
+    let Some(host) = reader.optional("RABBITMQ_HOST") else { return QueueConfig::InProcess };
+    QueueConfig::RabbitMq {
+        host,
+        port: reader.number("RABBITMQ_PORT", 1, u16::MAX),
+        user: reader.required("RABBITMQ_DEFAULT_USER", "RABBITMQ_HOST"),
+        password: reader.secret("RABBITMQ_DEFAULT_PASS", "RABBITMQ_HOST"),
+    }
+}
+
+fn jobs(reader: &mut Reader) -> JobConfig {
+    JobConfig {
+        max_attempts: reader.number("JOB_MAX_ATTEMPTS", 1, 100),
+        lease: reader.seconds("JOB_LEASE", 3, 3600),
+        concurrency: reader.number("WORKER_CONCURRENCY", 1, 256),
+        sweep_interval: reader.seconds("JOB_SWEEP_INTERVAL", 1, 3600),
+    }
+}
+
+fn log(reader: &mut Reader) -> LogConfig {
+    LogConfig { json: reader.one_of("LOG_FORMAT", ["text", "json"]) == "json", filter: reader.filter("LOG_LEVEL") }
+}
+
+#[cfg(test)]
+mod tests;

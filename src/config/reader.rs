@@ -1,0 +1,176 @@
+//! Reads variables one by one and collects what is wrong, so that all mistakes are told at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::settings::{SETTINGS, Setting};
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigErrors(Vec<String>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong:")?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+pub(super) struct Reader {
+    variables: HashMap<String, String>,
+    errors: Vec<String>,
+}
+
+impl Reader {
+    pub(super) fn new(variables: HashMap<String, String>) -> Self {
+        Self { variables, errors: Vec::new() }
+    }
+
+    /// The configuration, unless something was wrong with it.
+    pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigErrors> {
+        if self.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(self.errors)) }
+    }
+
+    /// A variable that may be absent; an empty one is absent, as in a compose file's `${NAME:-}`.
+    pub(super) fn optional(&mut self, name: &'static str) -> Option<String> {
+        let setting = setting(name);
+        let given = self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        given.or(setting.default).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// A variable that must be set because `reason` is.
+    pub(super) fn required(&mut self, name: &'static str, reason: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.errors.push(format!("{name} is not set, but must be when {reason} is"));
+            String::new()
+        })
+    }
+
+    /// A secret that must be set because `reason` is.
+    pub(super) fn secret(&mut self, name: &'static str, reason: &str) -> SecretString {
+        self.required(name, reason).into()
+    }
+
+    /// An IP address.
+    pub(super) fn address(&mut self, name: &'static str) -> IpAddr {
+        let value = self.optional(name).unwrap_or_default();
+        value.parse().unwrap_or_else(|_| {
+            self.refuse::<()>(name, &value, "an IP address such as 127.0.0.1 or 0.0.0.0");
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        })
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(super) fn number<T>(&mut self, name: &'static str, least: T, most: T) -> T
+    where
+        T: FromStr + PartialOrd + fmt::Display + Default,
+    {
+        let value = self.optional(name).unwrap_or_default();
+        match value.parse::<T>() {
+            Ok(number) if number >= least && number <= most => number,
+            _ => self.refuse(name, &value, &format!("a whole number from {least} to {most}")),
+        }
+    }
+
+    /// A number of seconds.
+    pub(super) fn seconds(&mut self, name: &'static str, least: u64, most: u64) -> Duration {
+        let value = self.optional(name).unwrap_or_default();
+        match value.parse::<u64>() {
+            Ok(seconds) if (least..=most).contains(&seconds) => Duration::from_secs(seconds),
+            _ => self.refuse(name, &value, &format!("a number of seconds from {least} to {most}")),
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn one_of(&mut self, name: &'static str, words: [&'static str; 2]) -> &'static str {
+        let value = self.optional(name).unwrap_or_default();
+        match words.into_iter().find(|word| *word == value) {
+            Some(word) => word,
+            None => self.refuse(name, &value, &words.join(" or ")),
+        }
+    }
+
+    /// An `http` or `https` URL without query, if set.
+    pub(super) fn optional_url(&mut self, name: &'static str) -> Option<Url> {
+        let value = self.optional(name)?;
+        self.url(name, &value, &value, "an http or https URL without a query, such as https://files.example.org")
+    }
+
+    /// A URL, or `host:port`, which means plain HTTP.
+    pub(super) fn optional_endpoint(&mut self, name: &'static str) -> Option<Url> {
+        let value = self.optional(name)?;
+        let text = if value.contains("://") { value.clone() } else { format!("http://{value}") };
+        self.url(name, &value, &text, "host:port or an http or https URL, such as minio:9000")
+    }
+
+    fn url(&mut self, name: &'static str, value: &str, text: &str, expected: &str) -> Option<Url> {
+        match Url::parse(text) {
+            Ok(url) if is_plain_http(&url) => Some(url),
+            _ => {
+                self.refuse::<String>(name, value, expected);
+                None
+            }
+        }
+    }
+
+    /// Origins (RFC 6454), separated by commas.
+    pub(super) fn origins(&mut self, name: &'static str) -> Vec<String> {
+        let value = self.optional(name).unwrap_or_default();
+        let origins = value.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let parsed: Option<Vec<String>> = origins
+            .map(|origin| {
+                let url = Url::parse(origin).ok().filter(is_plain_http)?;
+                let ascii = url.origin().ascii_serialization();
+                (ascii == origin.trim_end_matches('/')).then_some(ascii)
+            })
+            .collect();
+        parsed.unwrap_or_else(|| self.refuse(name, &value, "origins such as https://app.example.org, separated by commas"))
+    }
+
+    /// A bucket that must differ from another one, lest private files become public.
+    pub(super) fn private_bucket(&mut self, name: &'static str, public: &'static str) -> String {
+        let bucket = self.required(name, "MINIO_ENDPOINT");
+        if Some(&bucket) == self.optional(public).as_ref() {
+            return self.refuse(name, &bucket, &format!("another bucket than {public}"));
+        }
+        bucket
+    }
+
+    /// What to log.
+    pub(super) fn filter(&mut self, name: &'static str) -> String {
+        let value = self.optional(name).unwrap_or_default();
+        match EnvFilter::try_new(&value) {
+            Ok(_) => value,
+            Err(_) => self.refuse(name, &value, "error, warn, info, debug or trace, or a list such as info,sqlx=debug"),
+        }
+    }
+
+    fn refuse<T: Default>(&mut self, name: &'static str, value: &str, expected: &str) -> T {
+        let shown = if setting(name).secret { "what it is".to_owned() } else { format!("{value:?}") };
+        self.errors.push(format!("{name} is {shown}, but must be {expected}"));
+        T::default()
+    }
+}
+
+fn is_plain_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
+fn setting(name: &str) -> Setting {
+    match SETTINGS.iter().find(|setting| setting.name == name) {
+        Some(setting) => *setting,
+        None => unreachable!("{name} is not in the list of settings"),
+    }
+}

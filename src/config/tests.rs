@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+
+use super::{Config, DatabaseConfig, QueueConfig, StorageConfig};
+
+fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let variables: HashMap<String, String> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::parse(variables).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn nothing_set_is_the_embedded_deployment_on_loopback() {
+    let config = parse(&[]).unwrap();
+    assert!(matches!(config.database, DatabaseConfig::Sqlite));
+    assert!(matches!(config.storage, StorageConfig::Directory));
+    assert!(matches!(config.queue, QueueConfig::InProcess));
+    assert!(config.server.host.is_loopback());
+    assert_eq!(config.server.port, 8000);
+    assert_eq!(config.uploads.max_chunk_size, 10_485_760);
+}
+
+#[test]
+fn each_part_is_chosen_by_its_own_variable() {
+    let config = parse(&[("RABBITMQ_HOST", "rabbitmq")]).unwrap();
+    assert!(matches!(config.queue, QueueConfig::RabbitMq { port: 5672, .. }));
+    assert!(matches!(config.database, DatabaseConfig::Sqlite));
+}
+
+#[test]
+fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
+    let message = parse(&[
+        ("APP_PORT", "eighty"),
+        ("APP_HOST", "localhost"),
+        ("APP_MAX_CHUNK_SIZE", "0"),
+        ("MYSQL_HOST", "db"),
+        ("LOG_FORMAT", "xml"),
+        ("APP_CORS_ORIGINS", "https://ok.example, nonsense"),
+    ])
+    .unwrap_err();
+    for part in [
+        "APP_PORT is \"eighty\", but must be a whole number from 0 to 65535",
+        "APP_HOST is \"localhost\", but must be an IP address",
+        "APP_MAX_CHUNK_SIZE is \"0\", but must be a whole number from 1 to",
+        "MYSQL_USER is not set, but must be when MYSQL_HOST is",
+        "MYSQL_PASSWORD is not set, but must be when MYSQL_HOST is",
+        "LOG_FORMAT is \"xml\", but must be text or json",
+        "APP_CORS_ORIGINS is",
+    ] {
+        assert!(message.contains(part), "{part:?} is not in:\n{message}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_host_and_port_or_a_url() {
+    let keys = [("MINIO_ACCESS_KEY", "k"), ("MINIO_SECRET_KEY", "s")];
+    for (given, expected) in [("minio:9000", "http://minio:9000/"), ("https://s3.example.org", "https://s3.example.org/")] {
+        let config = parse(&[keys[0], keys[1], ("MINIO_ENDPOINT", given)]).unwrap();
+        let StorageConfig::S3(s3) = config.storage else { panic!("no S3 store") };
+        assert_eq!(s3.endpoint.as_str(), expected);
+    }
+    assert!(parse(&[keys[0], keys[1], ("MINIO_ENDPOINT", "http://u:p@h")]).is_err());
+}
+
+#[test]
+fn one_bucket_for_public_and_private_files_is_refused() {
+    let message = parse(&[
+        ("MINIO_ENDPOINT", "minio:9000"),
+        ("MINIO_ACCESS_KEY", "k"),
+        ("MINIO_SECRET_KEY", "s"),
+        ("MINIO_PRIVATE_BUCKET", "public"),
+    ])
+    .unwrap_err();
+    assert!(message.contains("MINIO_PRIVATE_BUCKET is \"public\", but must be another bucket"), "{message}");
+}
+
+#[test]
+fn a_secret_is_never_in_the_message_nor_in_the_debug_output() {
+    let config = parse(&[("MYSQL_HOST", "db"), ("MYSQL_USER", "u"), ("MYSQL_PASSWORD", "hunter2")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

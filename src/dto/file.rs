@@ -1,0 +1,80 @@
+//! Bodies of the file routes.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::file::{File, FileStatus};
+
+/// A file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileAnswer {
+    /// The file's identifier.
+    pub id: Uuid,
+    /// The file's name.
+    pub filename: Option<String>,
+    /// `<bucket>/<upload_id>.<file_extension>`.
+    pub path: String,
+    /// The file's media type.
+    pub content_type: String,
+    /// The file's size in bytes.
+    pub size: i64,
+    /// What the caller noted.
+    #[schema(value_type = Option<Object>)]
+    pub detail: Option<serde_json::Value>,
+    /// What must be known to see the file.
+    #[schema(value_type = Option<Object>)]
+    pub credential: Option<serde_json::Value>,
+    /// Where the bytes are. Good once `status` is `SUCCESS`.
+    pub download_url: String,
+    /// How far the file is.
+    pub status: FileStatus,
+    /// The file's user.
+    pub user_id: Option<Uuid>,
+    /// The file's appointment.
+    pub appointment_id: Option<Uuid>,
+    /// When complete was answered (RFC 3339).
+    pub created_at: String,
+}
+
+impl FileAnswer {
+    /// A file with a link to its bytes.
+    #[must_use]
+    pub fn new(file: &File, download_url: String) -> Self {
+        Self {
+            id: file.id.0,
+            filename: file.filename.as_ref().map(|name| name.as_str().to_owned()),
+            path: file.location.to_string(),
+            content_type: file.content_type.as_str().to_owned(),
+            size: file.size,
+            detail: file.detail.as_ref().map(|detail| serde_json::json!(detail)),
+            credential: file.credential.as_ref().map(|credential| serde_json::json!(credential)),
+            download_url,
+            status: file.status,
+            user_id: file.user_id.map(|id| id.0),
+            appointment_id: file.appointment_id.map(|id| id.0),
+            created_at: timestamp(file.created_at),
+        }
+    }
+}
+
+/// How far a file is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusAnswer {
+    /// How far the file is.
+    pub status: FileStatus,
+    /// Why it is in `FAILURE`: a sentence for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<File> for StatusAnswer {
+    fn from(file: File) -> Self {
+        Self { status: file.status, error: file.error.filter(|_| file.status == FileStatus::Failure) }
+    }
+}
+
+fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,7 @@
+//! What crosses the wire, both ways.
+
+pub mod envelope;
+pub mod fields;
+pub mod file;
+pub mod health;
+pub mod upload;

@@ -1,0 +1,5 @@
+//! One function for each endpoint: what came in, one call to a service, what goes out.
+
+pub mod file;
+pub mod health;
+pub mod upload;

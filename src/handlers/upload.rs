@@ -1,0 +1,59 @@
+//! The upload endpoints.
+
+use crate::app::ApiState;
+use crate::domain::body::Body;
+use crate::domain::file::File;
+use crate::dto::file::FileAnswer;
+use crate::dto::upload::{ChunkAnswer, ChunkFields, CompleteRequest, InitAnswer, InitRequest, RetryRequest};
+use crate::services::Failure;
+use crate::services::completion::CompletionError;
+use crate::services::files::FileError;
+use crate::services::uploads::{IncomingChunk, UploadError};
+
+/// Opens an upload.
+///
+/// # Errors
+/// Those of the service.
+pub async fn init(state: &ApiState, request: InitRequest) -> Result<InitAnswer, UploadError> {
+    let upload = state.uploads.init(request.hints, request.chunk_size).await?;
+    Ok(InitAnswer { chunk_size: upload.chunk_size, upload_id: upload.id.to_string() })
+}
+
+/// Takes a chunk.
+///
+/// # Errors
+/// Those of the service.
+pub async fn chunk(state: &ApiState, fields: ChunkFields, body: Body) -> Result<ChunkAnswer, UploadError> {
+    let upload_id = fields.upload_id.ok_or(UploadError::NotFound)?;
+    let chunk = IncomingChunk { upload_id, index: fields.chunk_index, declared_size: fields.chunk_size, body };
+    state.uploads.put_chunk(chunk).await?;
+    Ok(ChunkAnswer { chunk_index: fields.chunk_index, upload_id: upload_id.to_string() })
+}
+
+/// Turns an upload into a file.
+///
+/// # Errors
+/// Those of the service.
+pub async fn complete(
+    state: &ApiState,
+    request: CompleteRequest,
+    trace_id: &str,
+) -> Result<FileAnswer, CompletionError> {
+    let completion = request.0.ok_or(CompletionError::NotFound)?;
+    let file = state.completion.complete(completion, trace_id).await?;
+    Ok(answer(state, &file).await?)
+}
+
+/// Tries a file again that is in FAILURE.
+///
+/// # Errors
+/// Those of the service.
+pub async fn retry(state: &ApiState, request: RetryRequest, trace_id: &str) -> Result<FileAnswer, FileError> {
+    let id = request.file_id.ok_or(FileError::NotFound)?;
+    let file = state.files.retry(id, request.credential, trace_id).await?;
+    Ok(answer(state, &file).await?)
+}
+
+pub(super) async fn answer(state: &ApiState, file: &File) -> Result<FileAnswer, Failure> {
+    Ok(FileAnswer::new(file, state.files.download_url(file).await?))
+}

@@ -1,0 +1,20 @@
+//! Background jobs: one file for each kind, the list of all kinds here, and what runs them.
+//! A job's payload is the identifier of what it is about; everything else is read when it runs.
+
+pub mod assemble_file;
+pub mod discard_upload;
+mod sweeper;
+pub mod worker;
+
+use crate::domain::job::ClaimedJob;
+use crate::services::assembly::AssemblyService;
+use crate::services::ledger::JobOutcome;
+
+/// Runs a job of whichever kind it is: the list of all kinds.
+async fn run(assembly: &AssemblyService, job: &ClaimedJob) -> JobOutcome {
+    match job.kind.as_str() {
+        assemble_file::NAME => assemble_file::run(assembly, job).await,
+        discard_upload::NAME => discard_upload::run(assembly, job).await,
+        other => JobOutcome::Retry(format!("this version of the program knows no job {other}")),
+    }
+}

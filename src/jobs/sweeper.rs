@@ -1,0 +1,26 @@
+//! Looks from time to time for what nobody was told of.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::services::maintenance::MaintenanceService;
+
+/// Sweeps every `pause` until told to stop.
+pub(super) async fn run(maintenance: MaintenanceService, pause: Duration, stop: CancellationToken) {
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match maintenance.announce_due().await {
+            Ok(0) => {}
+            Ok(announced) => tracing::debug!(announced, "announced jobs that were due"),
+            Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),
+        }
+        match maintenance.expire_uploads().await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "ended uploads that nobody completed in time"),
+            Err(error) => tracing::warn!(%error, "could not look for uploads whose time is over"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Takes notices from the queue and runs their jobs under a lease.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::sweeper;
+use crate::config::JobConfig;
+use crate::domain::job::ClaimedJob;
+use crate::queue::{Delivery, SharedQueue};
+use crate::services::Failure;
+use crate::services::assembly::AssemblyService;
+use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
+use crate::services::maintenance::MaintenanceService;
+
+const FIRST_RECONNECT: Duration = Duration::from_millis(500);
+const SLOWEST_RECONNECT: Duration = Duration::from_secs(10);
+/// The pause before a notice is accepted whose job could not be looked at.
+const DATABASE_AWAY: Duration = Duration::from_secs(1);
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct WorkerContext {
+    /// Where notices come from.
+    pub queue: SharedQueue,
+    /// The book of jobs.
+    pub ledger: Ledger,
+    /// Announces jobs that shall run again.
+    pub announcer: Announcer,
+    /// What the jobs do.
+    pub assembly: AssemblyService,
+    /// What is done from time to time.
+    pub maintenance: MaintenanceService,
+    /// How it is done.
+    pub config: JobConfig,
+    /// Jobs that are running; a stop waits for them.
+    pub tasks: TaskTracker,
+}
+
+/// Runs jobs until told to stop. Jobs that run then are finished; nothing new is begun.
+pub async fn run(context: WorkerContext, stop: CancellationToken) {
+    let sweeper = sweeper::run(context.maintenance.clone(), context.config.sweep_interval, stop.clone());
+    let sweeper = tokio::spawn(sweeper);
+    let slots = Arc::new(Semaphore::new(context.config.concurrency));
+    let mut pause = FIRST_RECONNECT;
+    while !stop.is_cancelled() {
+        let at_once = u16::try_from(context.config.concurrency).unwrap_or(u16::MAX);
+        let Some(subscribed) = stop.run_until_cancelled(context.queue.notices(at_once)).await else { break };
+        match subscribed {
+            Ok(notices) => {
+                tracing::info!(queue = context.queue.kind(), "waiting for jobs");
+                pause = FIRST_RECONNECT;
+                take(&context, notices, &slots, &stop).await;
+            }
+            Err(error) => tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot take jobs"),
+        }
+        stop.run_until_cancelled(sleep(pause)).await;
+        pause = (pause * 2).min(SLOWEST_RECONNECT);
+    }
+    // It never ends but by the same token.
+    let _ = sweeper.await;
+}
+
+async fn take(
+    context: &WorkerContext,
+    mut notices: futures::stream::BoxStream<'static, Box<dyn Delivery>>,
+    slots: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) {
+    loop {
+        let Some(Ok(slot)) = stop.run_until_cancelled(Arc::clone(slots).acquire_owned()).await else { return };
+        let Some(Some(delivery)) = stop.run_until_cancelled(notices.next()).await else { return };
+        let context = context.clone();
+        let tasks = context.tasks.clone();
+        tasks.spawn(async move {
+            handle(&context, delivery).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
+    let notice = delivery.notice().clone();
+    let span = tracing::info_span!("job", job_id = %notice.job_id, trace_id = %notice.trace_id);
+    let written = async {
+        match context.ledger.claim(notice.job_id).await {
+            Ok(Some(job)) => Some(perform(context, &job).await),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::warn!(%error, "the job could not be claimed; the sweeper announces it again");
+                sleep(DATABASE_AWAY).await;
+                None
+            }
+        }
+    };
+    match written.instrument(span).await {
+        Some(Written::Failed) => delivery.bury().await,
+        _ => delivery.accept().await,
+    }
+}
+
+/// Runs a claimed job and writes down how it ended.
+async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        outcome = super::run(&context.assembly, job) => outcome,
+        () = keep_lease(context, job) => {
+            tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
+            return Written::Lost;
+        }
+    };
+    let written = end(context, job, &outcome).await;
+    let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match (&written, &outcome) {
+        (Written::Done, _) => tracing::info!(kind, %subject, attempt, duration_ms, "job done"),
+        (Written::Again(pause), JobOutcome::Retry(cause)) => {
+            let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause, "job to be tried again");
+            context.announcer.announce_after(*pause, job.id, &job.trace_id);
+        }
+        (Written::Failed, JobOutcome::Retry(cause) | JobOutcome::Fail { cause, .. }) => {
+            tracing::error!(kind, %subject, attempt, duration_ms, cause, "job failed for good");
+        }
+        _ => tracing::warn!(kind, %subject, attempt, duration_ms, "job ended, but another worker has it by now"),
+    }
+    written
+}
+
+/// Writes down the ending. While the database is away the lease is still ours: there is time to try.
+async fn end(context: &WorkerContext, job: &ClaimedJob, outcome: &JobOutcome) -> Written {
+    let deadline = Instant::now() + context.config.lease;
+    loop {
+        let error: Failure = match context.ledger.end(job, outcome).await {
+            Ok(written) => return written,
+            Err(error) => error,
+        };
+        tracing::warn!(%error, "how the job ended could not be written down yet");
+        if Instant::now() > deadline {
+            return Written::Lost;
+        }
+        sleep(DATABASE_AWAY).await;
+    }
+}
+
+/// Prolongs the lease; returns when it is lost.
+async fn keep_lease(context: &WorkerContext, job: &ClaimedJob) {
+    loop {
+        sleep(context.config.lease / 3).await;
+        match context.ledger.prolong(job).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The lease lasts two more tries; whether it is lost, the database will say.
+            Err(error) => tracing::warn!(%error, "the lease could not be prolonged"),
+        }
+    }
+}

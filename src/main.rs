@@ -1,0 +1,143 @@
+//! `filemanager`: the API, with the worker inside when no broker is configured.
+
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use filemanager::app::{App, local_address};
+use filemanager::config::Config;
+use filemanager::jobs::worker;
+use filemanager::services::check;
+use filemanager::{lifecycle, routes, server, telemetry};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// File management service. Without a command it serves the API. Everything is set by environment variables, or by a
+/// file `.env` in the working directory; the README lists them.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve,
+    /// Bring the database's schema up to date and end
+    Migrate,
+    /// Try every dependency and say what is wrong
+    Check,
+    /// Ask the service on this machine whether it is alive; for container health checks
+    Health,
+    /// Print the description of the API (OpenAPI)
+    Openapi,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command.unwrap_or(Command::Serve)).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("filemanager: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if matches!(command, Command::Openapi) {
+        println!("{}", routes::openapi()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::from_env()?;
+    telemetry::start(&config.log)?;
+    match command {
+        Command::Serve => serve(config).await,
+        Command::Migrate => migrate(config).await,
+        Command::Check => check_all(config).await,
+        Command::Health => health(&config).await,
+        Command::Openapi => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager")?;
+    let server = &app.config().server;
+    let asked = SocketAddr::new(server.host, server.port);
+    let listener = TcpListener::bind(asked).await;
+    let listener = listener.with_context(|| format!("APP_HOST and APP_PORT say {asked}, where nobody can listen"))?;
+    let address = listener.local_addr()?;
+    let api = routes::api(app.api_state(address)?, &server.cors_origins);
+    lifecycle::stop_on_signal(app.stop.clone())?;
+    let ports = app.ports();
+    tracing::info!(
+        url = %app.public_url(address)?,
+        %address,
+        database = ports.database.kind(),
+        store = ports.storage.kind(),
+        queue = ports.queue.kind(),
+        data_dir = %app.config().data_dir.display(),
+        "serving",
+    );
+    let serving = app.tasks.spawn(server::serve(listener, api, app.stop.clone(), app.tasks.clone()));
+    let prepared = app.prepare().await;
+    if let Err(error) = prepared {
+        app.stop.cancel();
+        return Err(error);
+    }
+    if app.config().runs_jobs_in_process() && !app.stop.is_cancelled() {
+        app.tasks.spawn(worker::run(app.worker_context(), app.stop.clone()));
+    }
+    serving.await?;
+    lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager migrate")?;
+    app.migrate().await?;
+    println!("the schema of the {} database is up to date", app.ports().database.kind());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check_all(config: Config) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager check")?;
+    if let Err(error) = app.migrate().await {
+        println!("database: {error:#}");
+    }
+    let findings = check::check(app.ports()).await;
+    let mut fine = true;
+    for finding in &findings {
+        match &finding.problem {
+            None => println!("ok       {}", finding.subject),
+            Some(problem) => {
+                fine = false;
+                println!("problem  {}\n         {problem}", finding.subject);
+            }
+        }
+    }
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn health(config: &Config) -> anyhow::Result<ExitCode> {
+    let address = local_address(config.server.host, config.server.port);
+    let answer = timeout(HEALTH_TIMEOUT, async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    });
+    let answer = answer.await.context("no answer in time")?.with_context(|| format!("nobody answers on {address}"))?;
+    Ok(if answer.starts_with("HTTP/1.1 200 ") { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,223 @@
+//! A queue on a `RabbitMQ` server: a quorum queue with a dead-letter exchange.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, BasicRejectOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::{Delivery, JobQueue, Notice, QueueError};
+
+const QUEUE: &str = "filemanager.jobs";
+const DEAD_LETTER_EXCHANGE: &str = "filemanager.dead";
+const DEAD_LETTER_QUEUE: &str = "filemanager.dead-letters";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+const HEARTBEAT_SECONDS: u16 = 10;
+const PERSISTENT: u8 = 2;
+
+/// How to reach the server.
+#[derive(Debug, Clone)]
+pub struct RabbitMqOptions {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: SecretString,
+    /// The name that the server's console shows for the connections.
+    pub name: &'static str,
+}
+
+/// A connection and a channel of it. Both end together.
+struct Link {
+    connection: Connection,
+    channel: Channel,
+}
+
+impl Link {
+    fn is_up(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+}
+
+/// A queue on a `RabbitMQ` server.
+pub struct RabbitMqQueue {
+    options: RabbitMqOptions,
+    /// The link for announcing; made when first used and again when it broke.
+    publisher: Mutex<Option<Link>>,
+}
+
+impl RabbitMqQueue {
+    /// A queue on this server. Connects when first used.
+    #[must_use]
+    pub fn new(options: RabbitMqOptions) -> Self {
+        Self { options, publisher: Mutex::new(None) }
+    }
+
+    async fn connect(&self) -> Result<Link, QueueError> {
+        let link = async {
+            let properties = ConnectionProperties::default().with_connection_name(self.options.name.into());
+            let connection = Connection::connect_uri(self.uri(), properties).await?;
+            let channel = connection.create_channel().await?;
+            declare(&channel).await?;
+            Ok::<_, lapin::Error>(Link { connection, channel })
+        };
+        match timeout(CONNECT_TIMEOUT, link).await {
+            Ok(link) => Ok(link?),
+            Err(_) => Err(QueueError("no answer to the attempt to connect".into())),
+        }
+    }
+
+    fn uri(&self) -> AMQPUri {
+        AMQPUri {
+            scheme: AMQPScheme::AMQP,
+            authority: AMQPAuthority {
+                userinfo: AMQPUserInfo {
+                    username: self.options.user.clone(),
+                    password: self.options.password.expose_secret().to_owned(),
+                },
+                host: self.options.host.clone(),
+                port: self.options.port,
+            },
+            vhost: "/".to_owned(),
+            query: AMQPQueryString { heartbeat: Some(HEARTBEAT_SECONDS), ..AMQPQueryString::default() },
+        }
+    }
+
+    /// A channel for announcing on a link that is up.
+    async fn publisher(&self) -> Result<Channel, QueueError> {
+        let mut publisher = self.publisher.lock().await;
+        match &*publisher {
+            Some(link) if link.is_up() => Ok(link.channel.clone()),
+            _ => {
+                let link = self.connect().await?;
+                link.channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                Ok(publisher.insert(link).channel.clone())
+            }
+        }
+    }
+
+    /// Forgets the link, so that the next use makes a new one and declares everything again.
+    async fn drop_publisher(&self) {
+        *self.publisher.lock().await = None;
+    }
+}
+
+/// Declares the queues. A quorum queue, because RabbitMQ 4 keeps no other kind on more than one node.
+async fn declare(channel: &Channel) -> Result<(), lapin::Error> {
+    let text = |value: &str| AMQPValue::LongString(LongString::from(value));
+    let mut quorum = FieldTable::default();
+    quorum.insert(ShortString::from("x-queue-type"), text("quorum"));
+    let mut jobs = quorum.clone();
+    jobs.insert(ShortString::from("x-dead-letter-exchange"), text(DEAD_LETTER_EXCHANGE));
+    let exchange = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let none = FieldTable::default();
+    channel.exchange_declare(DEAD_LETTER_EXCHANGE.into(), ExchangeKind::Fanout, exchange, none.clone()).await?;
+    channel.queue_declare(DEAD_LETTER_QUEUE.into(), QueueDeclareOptions::durable(), quorum).await?;
+    let bind = QueueBindOptions::default();
+    channel.queue_bind(DEAD_LETTER_QUEUE.into(), DEAD_LETTER_EXCHANGE.into(), "".into(), bind, none).await?;
+    channel.queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), jobs).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl JobQueue for RabbitMqQueue {
+    fn kind(&self) -> &'static str {
+        "RabbitMQ"
+    }
+
+    async fn announce(&self, notice: &Notice) -> Result<(), QueueError> {
+        let payload = serde_json::to_vec(notice).map_err(|error| QueueError(error.to_string()))?;
+        let channel = self.publisher().await?;
+        let publish = async {
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let properties = BasicProperties::default()
+                .with_delivery_mode(PERSISTENT)
+                .with_content_type("application/json".into())
+                .with_message_id(notice.job_id.to_string().into());
+            channel.basic_publish("".into(), QUEUE.into(), options, &payload, properties).await?.await
+        };
+        let confirmed = match timeout(CONFIRM_TIMEOUT, publish).await {
+            // Anything else, a returned message too, means that no queue has it.
+            Ok(Ok(Confirmation::Ack(None))) => return Ok(()),
+            Ok(Ok(_)) => QueueError("no queue took the message".into()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => QueueError("no confirmation in time".into()),
+        };
+        self.drop_publisher().await;
+        Err(confirmed)
+    }
+
+    async fn notices(&self, at_once: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
+        let link = self.connect().await?;
+        link.channel.basic_qos(at_once, BasicQosOptions::default()).await?;
+        let options = BasicConsumeOptions::default();
+        let consumer = link.channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?;
+        let deliveries = consumer.take_while(|delivery| std::future::ready(delivery.is_ok())).filter_map(read);
+        // The link lives as long as the stream does.
+        Ok(deliveries.chain(futures::stream::pending().take_until(async move { drop(link) })).boxed())
+    }
+
+    async fn probe(&self) -> Result<(), QueueError> {
+        self.publisher().await.map(drop)
+    }
+}
+
+async fn read(delivery: Result<lapin::message::Delivery, lapin::Error>) -> Option<Box<dyn Delivery>> {
+    let delivery = delivery.ok()?;
+    match serde_json::from_slice(&delivery.data) {
+        Ok(notice) => Some(Box::new(Received { notice, delivery })),
+        Err(error) => {
+            tracing::warn!(%error, "a message is no notice of a job; it goes to the dead letters");
+            reject(&delivery).await;
+            None
+        }
+    }
+}
+
+struct Received {
+    notice: Notice,
+    delivery: lapin::message::Delivery,
+}
+
+#[async_trait]
+impl Delivery for Received {
+    fn notice(&self) -> &Notice {
+        &self.notice
+    }
+
+    async fn accept(self: Box<Self>) {
+        if let Err(error) = self.delivery.ack(BasicAckOptions::default()).await {
+            tracing::debug!(%error, "a notice could not be accepted and will come again");
+        }
+    }
+
+    async fn bury(self: Box<Self>) {
+        reject(&self.delivery).await;
+    }
+}
+
+async fn reject(delivery: &lapin::message::Delivery) {
+    if let Err(error) = delivery.reject(BasicRejectOptions { requeue: false }).await {
+        tracing::debug!(%error, "a notice could not be rejected and will come again");
+    }
+}
+
+impl From<lapin::Error> for QueueError {
+    fn from(error: lapin::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,300 @@
+//! Connections and transactions of whichever database was configured.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::RepositoryError;
+
+/// How long a request waits for a connection before it is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+/// How often a transaction that lost a deadlock is tried.
+pub const DEADLOCK_ATTEMPTS: u32 = 10;
+
+/// Whether a commit must survive a power cut. On MySQL every commit does; on SQLite a `Relaxed` one
+/// survives the process but waits for the next `Full` one to reach the disk, which saves an fsync. What
+/// is relaxed must be repeatable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk when the commit returns.
+    Full,
+    /// On the disk with the next full commit.
+    Relaxed,
+}
+
+/// The configured database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// MySQL or MariaDB.
+    MySql(MySqlPool),
+    /// SQLite: many readers, one writer at a time.
+    Sqlite {
+        /// Connections for reading.
+        readers: SqlitePool,
+        /// The connection whose commits are [`Durability::Full`].
+        full: SqlitePool,
+        /// The connection whose commits are [`Durability::Relaxed`].
+        relaxed: SqlitePool,
+        /// Whose turn it is to write: a queue here is fair and quick, SQLite's own lock is neither.
+        turn: Arc<Mutex<()>>,
+    },
+}
+
+impl Database {
+    /// A pool for a MySQL or MariaDB server. Connects when first used, so that a server which is away at
+    /// start is no reason to stop.
+    #[must_use]
+    pub fn mysql(options: MySqlConnectOptions, connections: u32) -> Self {
+        let pool = MySqlPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                // The locking of `chunks::acknowledge` against `uploads::begin_completing` rests on it.
+                Box::pin(async move {
+                    sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options);
+        Self::MySql(pool)
+    }
+
+    /// A database file, made when it is missing.
+    #[must_use]
+    pub fn sqlite(file: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |connections, synchronous| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .connect_lazy_with(options.clone().synchronous(synchronous))
+        };
+        Self::Sqlite {
+            readers: pool(SQLITE_READERS, SqliteSynchronous::Normal),
+            full: pool(1, SqliteSynchronous::Full),
+            relaxed: pool(1, SqliteSynchronous::Normal),
+            turn: Arc::default(),
+        }
+    }
+
+    /// The name of the kind, for a person.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MySql(_) => "MySQL",
+            Self::Sqlite { .. } => "SQLite",
+        }
+    }
+
+    /// Brings the schema up to date. Any number of processes may do so at once: MySQL has a lock for it,
+    /// for SQLite the caller holds one.
+    ///
+    /// # Errors
+    /// When the database is away or a migration fails.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        match self {
+            Self::MySql(pool) => sqlx::migrate!("migrations/mysql").run(pool).await,
+            Self::Sqlite { full, .. } => sqlx::migrate!("migrations/sqlite").run(full).await,
+        }
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// When none is free in time or the database is away.
+    pub async fn reader(&self) -> Result<Connection, RepositoryError> {
+        Ok(match self {
+            Self::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Self::Sqlite { readers, .. } => Connection::Sqlite { connection: readers.acquire().await?, _turn: None },
+        })
+    }
+
+    /// A connection for one statement that commits by itself.
+    ///
+    /// # Errors
+    /// When none is free in time or the database is away.
+    pub async fn writer(&self, durability: Durability) -> Result<Connection, RepositoryError> {
+        Ok(match self {
+            Self::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Self::Sqlite { full, relaxed, turn, .. } => {
+                let turn = Arc::clone(turn).lock_owned().await;
+                let pool = if durability == Durability::Full { full } else { relaxed };
+                Connection::Sqlite { connection: pool.acquire().await?, _turn: Some(turn) }
+            }
+        })
+    }
+
+    /// Begins a transaction; [`in_transaction`] is the way to use it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn begin(&self, durability: Durability) -> Result<Transaction, RepositoryError> {
+        Ok(match self {
+            Self::MySql(pool) => Transaction::MySql(pool.begin().await?),
+            Self::Sqlite { full, relaxed, turn, .. } => {
+                let turn = Arc::clone(turn).lock_owned().await;
+                let pool = if durability == Durability::Full { full } else { relaxed };
+                let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+                Transaction::Sqlite { transaction, _turn: turn }
+            }
+        })
+    }
+}
+
+/// An error that may be the loss of a deadlock.
+pub trait Deadlocked {
+    /// Whether the transaction lost a deadlock and may be tried again at once.
+    fn is_deadlock(&self) -> bool;
+}
+
+impl Deadlocked for RepositoryError {
+    fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Deadlock(_))
+    }
+}
+
+/// A connection out of a pool.
+pub enum Connection {
+    /// To MySQL or MariaDB.
+    MySql(PoolConnection<MySql>),
+    /// To SQLite.
+    Sqlite {
+        /// The connection.
+        connection: PoolConnection<Sqlite>,
+        /// Held while the connection may write.
+        _turn: Option<OwnedMutexGuard<()>>,
+    },
+}
+
+/// A transaction that was begun.
+pub enum Transaction {
+    /// On MySQL or MariaDB.
+    MySql(sqlx::Transaction<'static, MySql>),
+    /// On SQLite.
+    Sqlite {
+        /// The transaction.
+        transaction: sqlx::Transaction<'static, Sqlite>,
+        /// Held until the transaction's end.
+        _turn: OwnedMutexGuard<()>,
+    },
+}
+
+impl Transaction {
+    /// Commits if the work went well, else rolls back.
+    ///
+    /// # Errors
+    /// Those of the work, and that of the commit.
+    pub async fn finish<T, E: From<RepositoryError>>(self, outcome: Result<T, E>) -> Result<T, E> {
+        let ended = match (self, &outcome) {
+            (Self::MySql(transaction), Ok(_)) => transaction.commit().await,
+            (Self::Sqlite { transaction, .. }, Ok(_)) => transaction.commit().await,
+            (Self::MySql(transaction), Err(_)) => transaction.rollback().await,
+            (Self::Sqlite { transaction, .. }, Err(_)) => transaction.rollback().await,
+        };
+        match (ended, &outcome) {
+            (Err(error), Ok(_)) => return Err(RepositoryError::from(error).into()),
+            (Err(error), Err(_)) => {
+                tracing::debug!(%error, "a transaction could not be rolled back; its connection is dropped");
+            }
+            (Ok(()), _) => {}
+        }
+        outcome
+    }
+}
+
+/// What statements run on: a [`Connection`] or a [`Transaction`].
+pub trait Session: Send {
+    /// The connection inside.
+    fn handle(&mut self) -> Handle<'_>;
+}
+
+/// The connection inside a [`Session`].
+pub enum Handle<'s> {
+    /// To MySQL or MariaDB.
+    MySql(&'s mut MySqlConnection),
+    /// To SQLite.
+    Sqlite(&'s mut SqliteConnection),
+}
+
+impl Session for Connection {
+    fn handle(&mut self) -> Handle<'_> {
+        match self {
+            Self::MySql(connection) => Handle::MySql(connection),
+            Self::Sqlite { connection, .. } => Handle::Sqlite(connection),
+        }
+    }
+}
+
+impl Session for Transaction {
+    fn handle(&mut self) -> Handle<'_> {
+        match self {
+            Self::MySql(transaction) => Handle::MySql(transaction),
+            Self::Sqlite { transaction, .. } => Handle::Sqlite(transaction),
+        }
+    }
+}
+
+/// Runs the same statement on whichever database the session is of.
+macro_rules! on {
+    ($session:expr, $connection:ident => $statement:expr) => {
+        match $crate::repositories::database::Session::handle($session) {
+            $crate::repositories::database::Handle::MySql($connection) => $statement,
+            $crate::repositories::database::Handle::Sqlite($connection) => $statement,
+        }
+    };
+}
+pub(super) use on;
+
+/// Runs the same statement on whichever database the session is of, and tells how many rows it matched.
+macro_rules! execute {
+    ($session:expr, $statement:expr $(, $value:expr)* $(,)?) => {
+        $crate::repositories::database::on!($session, connection => {
+            sqlx::query($statement)$(.bind($value))*.execute(connection).await.map(|done| done.rows_affected())
+        })
+        .map_err($crate::repositories::RepositoryError::from)
+    };
+}
+pub(super) use execute;
+
+/// Runs a function of a `&mut Transaction` in a transaction that is committed when it answers `Ok`. A lost
+/// deadlock is tried again, so the function may run more than once. (A macro, because a future that borrows
+/// both the transaction and its surroundings cannot yet be shown to be `Send` through a function.)
+macro_rules! in_transaction {
+    ($database:expr, $durability:expr, $transaction:ident => $work:expr) => {{
+        let mut attempt = 1;
+        loop {
+            let mut begun = match $database.begin($durability).await {
+                Ok(begun) => begun,
+                Err(error) => break Err(error.into()),
+            };
+            let $transaction = &mut begun;
+            let outcome = $work.await;
+            match begun.finish(outcome).await {
+                Err(error)
+                    if $crate::repositories::Deadlocked::is_deadlock(&error)
+                        && attempt < $crate::repositories::DEADLOCK_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                outcome => break outcome,
+            }
+        }
+    }};
+}
+pub(crate) use in_transaction;

@@ -1,0 +1,178 @@
+//! Rows of `jobs`. The row is the job; the broker only says when to look at it.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{RepositoryError, Session, execute, on};
+use crate::domain::JobId;
+use crate::domain::job::{ClaimedJob, NewJob};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    kind: String,
+    subject: Uuid,
+    attempts: i64,
+    epoch: i64,
+    trace_id: String,
+}
+
+/// Inserts a job that waits for its turn. It counts as announced: whoever inserts it announces it after the
+/// commit, and the sweeper does when that fails.
+///
+/// # Errors
+/// Those of the database; [`super::Constraint::JobOfSubject`] when there is one of this kind and subject.
+pub async fn insert(session: &mut impl Session, job: &NewJob) -> Result<(), RepositoryError> {
+    let sql = "INSERT INTO jobs (id, kind, subject, state, attempts, epoch, run_at, published_at, trace_id, \
+               created_at, updated_at) VALUES (?, ?, ?, 'queued', 0, 0, ?, ?, ?, ?, ?)";
+    let now = super::now();
+    execute!(session, sql, job.id.0, job.kind, job.subject, now, now, &job.trace_id, now, now)?;
+    Ok(())
+}
+
+/// Takes a job that is due, or whose lease ran out, until `until`; `None` when somebody else has it or
+/// there is nothing to do.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim(
+    session: &mut impl Session,
+    id: JobId,
+    owner: Uuid,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<ClaimedJob>, RepositoryError> {
+    let sql = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
+               attempts = attempts + 1, updated_at = ? \
+               WHERE id = ? AND ((state = 'queued' AND run_at <= ?) OR (state = 'running' AND lease_until < ?))";
+    if execute!(session, sql, owner, until, now, id.0, now, now)? == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT id, kind, subject, attempts, epoch, trace_id FROM jobs WHERE id = ? AND lease_owner = ?";
+    let row: Option<Row> = on!(session, c => sqlx::query_as(sql).bind(id.0).bind(owner).fetch_optional(c).await)?;
+    Ok(row.map(|row| ClaimedJob {
+        id: JobId(row.id),
+        kind: row.kind,
+        subject: row.subject,
+        attempts: row.attempts,
+        epoch: row.epoch,
+        trace_id: row.trace_id,
+    }))
+}
+
+/// Prolongs a lease; whether the worker still had it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn prolong(
+    session: &mut impl Session,
+    job: &ClaimedJob,
+    until: DateTime<Utc>,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    Ok(execute!(session, sql, until, job.id.0, job.epoch)? == 1)
+}
+
+/// How a claimed job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending<'e> {
+    /// It did what it was for.
+    Done,
+    /// It cannot be done.
+    Failed {
+        /// What the log and the operator should know.
+        cause: &'e str,
+    },
+    /// It may work later.
+    Again {
+        /// Not before this time.
+        run_at: DateTime<Utc>,
+        /// What the log and the operator should know.
+        cause: &'e str,
+    },
+}
+
+/// Writes down how a claimed job ended; whether the worker still had it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end(session: &mut impl Session, job: &ClaimedJob, ending: Ending<'_>) -> Result<bool, RepositoryError> {
+    let now = super::now();
+    let (state, run_at, cause) = match ending {
+        Ending::Done => ("done", now, None),
+        Ending::Failed { cause } => ("failed", now, Some(cause)),
+        Ending::Again { run_at, cause } => ("queued", run_at, Some(cause)),
+    };
+    let sql = "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
+               published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    Ok(execute!(session, sql, state, run_at, cause, now, job.id.0, job.epoch)? == 1)
+}
+
+/// Queues an ended job again with its attempts counted anew; its id, or `None` when there is no ended job
+/// of this kind and subject.
+///
+/// # Errors
+/// Those of the database.
+pub async fn requeue(
+    session: &mut impl Session,
+    kind: &str,
+    subject: Uuid,
+    trace_id: &str,
+) -> Result<Option<JobId>, RepositoryError> {
+    let now = super::now();
+    let sql = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = ?, last_error = NULL, published_at = ?, \
+               trace_id = ?, updated_at = ? WHERE kind = ? AND subject = ? AND state IN ('failed', 'done')";
+    if execute!(session, sql, now, now, trace_id, now, kind, subject)? == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT id FROM jobs WHERE kind = ? AND subject = ?";
+    let row: Option<(Uuid,)> = on!(session, c => sqlx::query_as(sql).bind(kind).bind(subject).fetch_optional(c).await)?;
+    Ok(row.map(|(id,)| JobId(id)))
+}
+
+/// Takes the turn to announce a job that nobody has announced since `before`; whether it was free to take.
+///
+/// # Errors
+/// Those of the database.
+pub async fn mark_published(
+    session: &mut impl Session,
+    id: JobId,
+    now: DateTime<Utc>,
+    before: DateTime<Utc>,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE jobs SET published_at = ? WHERE id = ? AND (published_at IS NULL OR published_at <= ?)";
+    Ok(execute!(session, sql, now, id.0, before)? == 1)
+}
+
+/// Gives the turn to announce a job back, because the broker did not take it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unmark_published(session: &mut impl Session, id: JobId) -> Result<(), RepositoryError> {
+    execute!(session, "UPDATE jobs SET published_at = NULL WHERE id = ?", id.0).map(drop)
+}
+
+/// Jobs that are due and that nobody was told of since `published_before`, and those whose lease ran out
+/// before `now`; at most `limit` of each, the longest-waiting first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(
+    session: &mut impl Session,
+    now: DateTime<Utc>,
+    published_before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(JobId, String)>, RepositoryError> {
+    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND run_at <= ? \
+                  AND (published_at IS NULL OR published_at <= ?) ORDER BY run_at LIMIT ?";
+    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND lease_until < ? \
+                     AND (published_at IS NULL OR published_at <= ?) ORDER BY lease_until LIMIT ?";
+    let mut rows: Vec<(Uuid, String)> = Vec::new();
+    for sql in [queued, abandoned] {
+        let found: Vec<(Uuid, String)> = on!(session, c => {
+            sqlx::query_as(sql).bind(now).bind(published_before).bind(limit).fetch_all(c).await
+        })?;
+        rows.extend(found);
+    }
+    Ok(rows.into_iter().map(|(id, trace_id)| (JobId(id), trace_id)).collect())
+}

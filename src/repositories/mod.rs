@@ -1,0 +1,24 @@
+//! All SQL of the service, and nothing else. Every statement is written once and runs on MySQL, MariaDB and SQLite.
+
+pub mod chunks;
+mod database;
+mod error;
+pub mod files;
+pub mod health;
+pub mod jobs;
+pub mod owners;
+pub mod uploads;
+
+pub use database::{Connection, DEADLOCK_ATTEMPTS, Database, Deadlocked, Durability, Session, Transaction};
+pub(crate) use database::in_transaction;
+pub use error::{Constraint, RepositoryError};
+
+use database::{execute, on};
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+/// The present in microseconds, the finest that every database keeps.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}

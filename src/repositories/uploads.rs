@@ -1,0 +1,112 @@
+//! Rows of `uploads`.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::error::corrupt;
+use super::{RepositoryError, Session, execute, on};
+use crate::domain::upload::{Upload, UploadHints, UploadState};
+use crate::domain::{ObjectLocation, UploadId};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    state: String,
+    chunk_size: i64,
+    target_path: String,
+    storage_upload_id: Option<String>,
+    hints: Json<UploadHints>,
+    expires_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Upload {
+    type Error = RepositoryError;
+
+    fn try_from(row: Row) -> Result<Self, RepositoryError> {
+        Ok(Self {
+            id: UploadId(row.id),
+            state: row.state.parse().map_err(corrupt)?,
+            chunk_size: row.chunk_size,
+            target: ObjectLocation::from_path(&row.target_path).map_err(corrupt)?,
+            storage_upload_id: row.storage_upload_id,
+            hints: row.hints.0,
+            expires_at: row.expires_at,
+        })
+    }
+}
+
+const SELECT: &str = "SELECT id, state, chunk_size, target_path, storage_upload_id, hints, expires_at \
+                      FROM uploads WHERE id = ?";
+
+/// Inserts a new upload.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(session: &mut impl Session, upload: &Upload) -> Result<(), RepositoryError> {
+    let sql = "INSERT INTO uploads (id, state, chunk_size, target_path, storage_upload_id, hints, created_at, expires_at) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    execute!(
+        session,
+        sql,
+        upload.id.0,
+        upload.state.as_str(),
+        upload.chunk_size,
+        upload.target.to_string(),
+        &upload.storage_upload_id,
+        Json(&upload.hints),
+        super::now(),
+        upload.expires_at,
+    )?;
+    Ok(())
+}
+
+/// The upload with this id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(session: &mut impl Session, id: UploadId) -> Result<Option<Upload>, RepositoryError> {
+    let row: Option<Row> = on!(session, c => sqlx::query_as(SELECT).bind(id.0).fetch_optional(c).await)?;
+    row.map(Upload::try_from).transpose()
+}
+
+/// Gives the upload the store's name for its gathering unless it has one; whether it was this call's.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_storage_upload_id(
+    session: &mut impl Session,
+    id: UploadId,
+    storage_upload_id: &str,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE uploads SET storage_upload_id = ? WHERE id = ? AND state = 'open' AND storage_upload_id IS NULL";
+    Ok(execute!(session, sql, storage_upload_id, id.0)? == 1)
+}
+
+/// Moves the upload from one state to the next; whether it was in `from`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_state(
+    session: &mut impl Session,
+    id: UploadId,
+    from: UploadState,
+    to: UploadState,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE uploads SET state = ? WHERE id = ? AND state = ?";
+    Ok(execute!(session, sql, to.as_str(), id.0, from.as_str())? == 1)
+}
+
+/// Open uploads whose time is over, the oldest first, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expired(
+    session: &mut impl Session,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<UploadId>, RepositoryError> {
+    let sql = "SELECT id FROM uploads WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?";
+    let rows: Vec<(Uuid,)> = on!(session, c => sqlx::query_as(sql).bind(now).bind(limit).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(id,)| UploadId(id)).collect())
+}

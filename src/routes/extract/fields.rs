@@ -1,0 +1,121 @@
+//! Bodies that are small: forms of either kind, and JSON objects.
+
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use bytes::BytesMut;
+use futures::TryStreamExt;
+use mime::Mime;
+
+use super::body::blocks;
+use super::multipart::Multipart;
+use crate::app::ApiState;
+use crate::domain::body::{BodyError, ByteBlocks};
+use crate::dto::fields::Fields;
+use crate::routes::errors::ApiError;
+use crate::services::FieldError;
+
+/// The most bytes of a body without a file.
+const MAX_BODY: usize = 256 * 1024;
+/// The most bytes of one field: `detail` may have 64 KiB, and a refusal that names the field helps more than
+/// one of the whole body.
+const MAX_FIELD: usize = 128 * 1024;
+
+/// The fields of a form or a JSON object.
+pub struct FormFields(pub Fields);
+
+impl FromRequest<ApiState> for FormFields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        let content_type = content_type(&request)?;
+        let blocks = blocks(request.into_body(), state.body_min_rate);
+        let fields = match content_type.as_ref().map(Mime::essence_str) {
+            Some("multipart/form-data") => multipart(content_type.as_ref(), blocks).await?,
+            Some("application/json") => json(&collect(blocks).await?)?,
+            Some("application/x-www-form-urlencoded") | None => urlencoded(&collect(blocks).await?),
+            Some(_) => {
+                let body = collect(blocks).await?;
+                if !body.is_empty() {
+                    return Err(ApiError::malformed("the body should be a form or a JSON object"));
+                }
+                Fields::default()
+            }
+        };
+        Ok(Self(fields))
+    }
+}
+
+/// The request's content type, if it tells one.
+pub(super) fn content_type(request: &Request) -> Result<Option<Mime>, ApiError> {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| ApiError::malformed("the content type cannot be read"))
+}
+
+async fn collect(mut blocks: ByteBlocks) -> Result<BytesMut, BodyError> {
+    let mut body = BytesMut::new();
+    while let Some(block) = blocks.try_next().await? {
+        if body.len() + block.len() > MAX_BODY {
+            return Err(BodyError::TooLong { limit: MAX_BODY as u64 });
+        }
+        body.extend_from_slice(&block);
+    }
+    Ok(body)
+}
+
+async fn multipart(content_type: Option<&Mime>, blocks: ByteBlocks) -> Result<Fields, ApiError> {
+    let reader = content_type.and_then(|content_type| Multipart::new(content_type, blocks));
+    let mut reader = reader.ok_or_else(|| ApiError::malformed("the form has no usable boundary"))?;
+    let mut fields = Fields::default();
+    let mut total = 0;
+    while let Some(name) = reader.next_part().await? {
+        let text = text(&mut reader, &name).await?;
+        total += text.len();
+        if total > MAX_BODY {
+            return Err(BodyError::TooLong { limit: MAX_BODY as u64 }.into());
+        }
+        fields.insert(&name, text);
+    }
+    Ok(fields)
+}
+
+/// The text of the part that the reader is in.
+pub(super) async fn text(reader: &mut Multipart, name: &str) -> Result<String, ApiError> {
+    let mut text = BytesMut::new();
+    while let Some(block) = reader.next_block().await? {
+        if text.len() + block.len() > MAX_FIELD {
+            return Err(BodyError::TooLong { limit: MAX_FIELD as u64 }.into());
+        }
+        text.extend_from_slice(&block);
+    }
+    String::from_utf8(text.into()).map_err(|_| not_utf8(name))
+}
+
+fn not_utf8(name: &str) -> ApiError {
+    // Only names of ours are repeated to the caller.
+    let known = ["filename", "credential", "detail", "content_type", "file_extension", "upload_id"];
+    match known.into_iter().find(|field| *field == name) {
+        Some(field) => {
+            ApiError::fields("body", vec![FieldError { field, message: "input should be valid utf-8".into() }])
+        }
+        None => ApiError::malformed("a field is not valid utf-8"),
+    }
+}
+
+fn urlencoded(body: &[u8]) -> Fields {
+    let mut fields = Fields::default();
+    for (name, value) in form_urlencoded::parse(body) {
+        fields.insert(&name, value.into_owned());
+    }
+    fields
+}
+
+fn json(body: &[u8]) -> Result<Fields, ApiError> {
+    let mut fields = Fields::default();
+    if body.is_empty() {
+        return Ok(fields);
+    }
+    let object = serde_json::from_slice(body).map_err(|_| ApiError::malformed("the body should be a JSON object"))?;
+    fields.insert_json(object);
+    Ok(fields)
+}

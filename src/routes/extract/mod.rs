@@ -1,0 +1,9 @@
+//! Takes requests apart: forms, JSON, paths, proofs.
+
+pub mod body;
+pub mod chunk_form;
+pub mod fields;
+pub mod multipart;
+#[cfg(test)]
+mod multipart_tests;
+pub mod proof;

@@ -1,0 +1,76 @@
+//! Which file, and the proof that the caller may have it.
+
+use std::collections::HashMap;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+
+use crate::app::ApiState;
+use crate::domain::{Credential, FileId};
+use crate::routes::errors::ApiError;
+use crate::services::FieldError;
+use crate::services::files::Proof;
+
+const CREDENTIAL_HEADER: &str = "x-file-credential";
+
+/// A file's identifier and the caller's credential: the header's JSON object, else the query's pairs.
+pub struct WithCredential {
+    /// The file.
+    pub id: FileId,
+    /// The proof.
+    pub proof: Proof,
+}
+
+impl FromRequestParts<ApiState> for WithCredential {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let id = file_id(parts, state).await?;
+        Ok(Self { id, proof: Proof::Credential(credential(parts, query(parts)?)?) })
+    }
+}
+
+/// A file's identifier and a link's signature, or else a credential.
+pub struct WithSignature {
+    /// The file.
+    pub id: FileId,
+    /// The proof.
+    pub proof: Proof,
+}
+
+impl FromRequestParts<ApiState> for WithSignature {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let id = file_id(parts, state).await?;
+        let query = query(parts)?;
+        let signature = query.get("signature").cloned();
+        let proof = match (query.get("expires").and_then(|text| text.parse().ok()), signature) {
+            (Some(expires), Some(signature)) => Proof::Signature { expires, signature },
+            _ => Proof::Credential(credential(parts, query)?),
+        };
+        Ok(Self { id, proof })
+    }
+}
+
+/// An identifier that is none is as good as an unknown one.
+async fn file_id(parts: &mut Parts, state: &ApiState) -> Result<FileId, ApiError> {
+    let path = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::not_found())?;
+    path.0.parse().map_err(|_| ApiError::not_found())
+}
+
+fn query(parts: &Parts) -> Result<HashMap<String, String>, ApiError> {
+    let query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri);
+    query.map(|query| query.0).map_err(|_| ApiError::malformed("the query cannot be read"))
+}
+
+fn credential(parts: &Parts, query: HashMap<String, String>) -> Result<Option<Credential>, ApiError> {
+    let Some(header) = parts.headers.get(CREDENTIAL_HEADER) else {
+        return Ok((!query.is_empty()).then(|| Credential::from_pairs(query)));
+    };
+    let parsed = std::str::from_utf8(header.as_bytes()).ok().and_then(|text| Credential::parse(text).ok());
+    parsed.ok_or_else(|| {
+        let message = "invalid json format for credential".to_owned();
+        ApiError::fields("header", vec![FieldError { field: CREDENTIAL_HEADER, message }])
+    })
+}

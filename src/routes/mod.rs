@@ -1,0 +1,115 @@
+//! Paths, extractors and the API's description; the one place that knows HTTP.
+
+mod docs;
+mod errors;
+mod extract;
+mod file;
+mod health;
+mod observe;
+mod upload;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use tower::ServiceExt;
+use tower::util::MapRequest;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::errors::ApiError;
+use crate::app::ApiState;
+
+const BASE_PATH: &str = "/api/v1";
+/// The page that runs on the same machine during development.
+const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
+
+#[derive(OpenApi)]
+#[openapi(info(title = "File manager", description = "Takes in files of any size in chunks and gives them out by link."))]
+struct Description;
+
+fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
+    let api = OpenApiRouter::new()
+        .routes(routes!(upload::init))
+        .routes(routes!(upload::chunk))
+        .routes(routes!(upload::complete))
+        .routes(routes!(upload::retry))
+        .routes(routes!(file::get))
+        .routes(routes!(file::status))
+        .routes(routes!(file::download));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest(BASE_PATH, api)
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .split_for_parts()
+}
+
+/// The description of the API (OpenAPI 3.1), as JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON, which a test rules out.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    described().1.to_pretty_json()
+}
+
+/// What the server calls for each request.
+pub type Api = MapRequest<Router, fn(axum::http::Request<Incoming>) -> Request>;
+
+/// All routes on this state.
+#[must_use]
+pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
+    let (router, description) = described();
+    let router = router
+        .merge(docs::routes(&description))
+        .fallback(|| async { ApiError::not_found() })
+        .method_not_allowed_fallback(|| async { ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed!") })
+        .layer(from_fn_with_state(state.clone(), only_when_prepared))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(cors(cors_origins))
+        .layer(from_fn(observe::request));
+    router.with_state(state).map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)
+}
+
+/// Every route of the API answers with and without its trailing slash, without a redirect.
+fn without_trailing_slash(request: axum::http::Request<Incoming>) -> Request {
+    let mut request = request.map(Body::new);
+    let uri = request.uri();
+    let path = uri.path();
+    if path.starts_with(BASE_PATH) && path.ends_with('/') {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        if let Ok(trimmed) = format!("{}{query}", path.trim_end_matches('/')).parse::<Uri>() {
+            *request.uri_mut() = trimmed;
+        }
+    }
+    request
+}
+
+/// Until the database has its schema, callers are told to come back.
+async fn only_when_prepared(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    if state.prepared.is_cancelled() || !request.uri().path().starts_with(BASE_PATH) {
+        return next.run(request).await;
+    }
+    ApiError::unavailable("the database is not ready yet".into()).into_response()
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    ApiError::internal(format!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().map(String::as_str).chain([DEVELOPMENT_ORIGIN]);
+    let origins: Vec<HeaderValue> = origins.filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_credentials(true)
+        .expose_headers(ExposeHeaders::list([observe::REQUEST_ID, HeaderName::from_static("content-disposition")]))
+}

@@ -1,0 +1,223 @@
+//! The life of a job in the database: announced, claimed, prolonged, ended. What a job does is in `jobs`.
+
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::uploads::lasting;
+use super::{Failure, Ports};
+use crate::domain::file::FileStatus;
+use crate::domain::job::{ClaimedJob, NewJob, backoff};
+use crate::domain::upload::UploadState;
+use crate::domain::{FileId, JobId, UploadId};
+use crate::jobs::{assemble_file, discard_upload};
+use crate::queue::Notice;
+use crate::repositories::jobs::Ending;
+use crate::repositories::{Durability, RepositoryError, Transaction, files, in_transaction, jobs, now, uploads};
+
+/// What is told to a person when a job was tried as often as it may be.
+const GIVEN_UP: &str = "The file could not be stored, because the object store or the database did not answer. \
+                        Please try again.";
+
+/// Announces jobs in the background, because no caller should wait for the broker.
+#[derive(Clone)]
+pub struct Announcer {
+    ports: Ports,
+    tasks: TaskTracker,
+}
+
+impl Announcer {
+    /// An announcer whose work in flight is tracked by `tasks`.
+    #[must_use]
+    pub fn new(ports: Ports, tasks: TaskTracker) -> Self {
+        Self { ports, tasks }
+    }
+
+    /// Announces a job that counts as announced already. Where that fails, the sweeper does it later.
+    pub fn announce(&self, job_id: JobId, trace_id: &str) {
+        let notice = Notice { job_id, trace_id: trace_id.to_owned() };
+        let ports = self.ports.clone();
+        self.tasks.spawn(async move { deliver(&ports, &notice).await });
+    }
+
+    /// Announces a job after a pause.
+    pub fn announce_after(&self, pause: Duration, job_id: JobId, trace_id: &str) {
+        let notice = Notice { job_id, trace_id: trace_id.to_owned() };
+        let ports = self.ports.clone();
+        // Not tracked: a stop need not wait for it, the sweeper of the next start finds the job.
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            deliver(&ports, &notice).await;
+        });
+    }
+}
+
+/// Hands a notice to the queue; when the queue does not take it, the job no longer counts as announced.
+pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
+    let Err(error) = ports.queue.announce(notice).await else { return };
+    tracing::warn!(job_id = %notice.job_id, %error, "the job was not announced; it waits in the database");
+    let unmarked = async {
+        let mut database = ports.database.writer(Durability::Relaxed).await?;
+        jobs::unmark_published(&mut database, notice.job_id).await
+    };
+    if let Err(error) = unmarked.await {
+        tracing::debug!(job_id = %notice.job_id, %error, "the job counts as announced until the sweeper looks again");
+    }
+}
+
+/// How a job that ran has ended, in the job's own words.
+#[derive(Debug)]
+pub enum JobOutcome {
+    /// It did what it was for.
+    Done {
+        /// Whether the upload left something behind in the store.
+        debris: bool,
+    },
+    /// It may work later.
+    Retry(String),
+    /// It cannot be done.
+    Fail {
+        /// For a person.
+        sentence: String,
+        /// For the log.
+        cause: String,
+    },
+}
+
+/// What was written down of an ending.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The job is done.
+    Done,
+    /// The job has failed for good.
+    Failed,
+    /// The job will run again after this pause.
+    Again(Duration),
+    /// Somebody else has the job by now: nothing was written.
+    Lost,
+}
+
+/// The book of jobs.
+#[derive(Clone)]
+pub struct Ledger {
+    ports: Ports,
+    lease: Duration,
+    max_attempts: i64,
+}
+
+impl Ledger {
+    /// A book on these ports.
+    #[must_use]
+    pub fn new(ports: Ports, lease: Duration, max_attempts: i64) -> Self {
+        Self { ports, lease, max_attempts }
+    }
+
+    /// Takes a job that is due; `None` when somebody else has it or it is done.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn claim(&self, id: JobId) -> Result<Option<ClaimedJob>, Failure> {
+        in_transaction!(self.ports.database, Durability::Relaxed, tx => self.try_claim(tx, id))
+    }
+
+    async fn try_claim(&self, tx: &mut Transaction, id: JobId) -> Result<Option<ClaimedJob>, Failure> {
+        let now = now();
+        let claimed = jobs::claim(tx, id, Uuid::new_v4(), now, now + lasting(self.lease)).await?;
+        if let Some(job) = claimed.as_ref().filter(|job| job.kind == assemble_file::NAME) {
+            set_status(tx, job, FileStatus::Started, None).await?;
+        }
+        Ok(claimed)
+    }
+
+    /// Prolongs a lease; whether the worker still had it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn prolong(&self, job: &ClaimedJob) -> Result<bool, Failure> {
+        let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+        Ok(jobs::prolong(&mut database, job, now() + lasting(self.lease)).await?)
+    }
+
+    /// Writes down how a job ended, and what follows from it, in one transaction. It need not survive a power
+    /// cut: the job would run again and find everything done.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn end(&self, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
+        in_transaction!(self.ports.database, Durability::Relaxed, tx => self.write(tx, job, outcome))
+    }
+
+    async fn write(&self, tx: &mut Transaction, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
+        let of_file = job.kind == assemble_file::NAME;
+        match outcome {
+            JobOutcome::Done { debris } => {
+                if !jobs::end(tx, job, Ending::Done).await? {
+                    return Ok(Written::Lost);
+                }
+                if of_file {
+                    finish_file(tx, job, *debris).await?;
+                }
+                Ok(Written::Done)
+            }
+            JobOutcome::Retry(cause) if job.attempts < self.max_attempts => {
+                let pause = backoff(job.attempts);
+                let ending = Ending::Again { run_at: now() + lasting(pause), cause };
+                if !jobs::end(tx, job, ending).await? {
+                    return Ok(Written::Lost);
+                }
+                if of_file {
+                    set_status(tx, job, FileStatus::Pending, None).await?;
+                }
+                Ok(Written::Again(pause))
+            }
+            JobOutcome::Retry(cause) => self.fail(tx, job, GIVEN_UP, cause).await,
+            JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, cause).await,
+        }
+    }
+
+    async fn fail(
+        &self,
+        tx: &mut Transaction,
+        job: &ClaimedJob,
+        sentence: &str,
+        cause: &str,
+    ) -> Result<Written, Failure> {
+        if !jobs::end(tx, job, Ending::Failed { cause }).await? {
+            return Ok(Written::Lost);
+        }
+        if job.kind == assemble_file::NAME {
+            set_status(tx, job, FileStatus::Failure, Some(sentence)).await?;
+        }
+        Ok(Written::Failed)
+    }
+}
+
+/// Moves the file of a job that is held: only its holder does, so it is in one of these states.
+async fn set_status(
+    tx: &mut Transaction,
+    job: &ClaimedJob,
+    to: FileStatus,
+    error: Option<&str>,
+) -> Result<bool, RepositoryError> {
+    files::set_status(tx, FileId(job.subject), [FileStatus::Pending, FileStatus::Started], to, error).await
+}
+
+async fn finish_file(tx: &mut Transaction, job: &ClaimedJob, debris: bool) -> Result<(), RepositoryError> {
+    set_status(tx, job, FileStatus::Success, None).await?;
+    let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(()) };
+    uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
+    if debris { insert_discard(tx, file.upload_id, &job.trace_id).await.map(drop) } else { Ok(()) }
+}
+
+/// Inserts the job that removes what an upload left behind.
+pub(super) async fn insert_discard(
+    tx: &mut Transaction,
+    upload: UploadId,
+    trace_id: &str,
+) -> Result<JobId, RepositoryError> {
+    let id = JobId::random();
+    let job = NewJob { id, kind: discard_upload::NAME, subject: upload.0, trace_id: trace_id.to_owned() };
+    jobs::insert(tx, &job).await?;
+    Ok(id)
+}

@@ -1,0 +1,123 @@
+//! Download links: the store's own where it serves objects, else this service's download route.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+use url::Url;
+
+use super::Failure;
+use crate::domain::file::File;
+use crate::domain::{FileId, Visibility};
+use crate::storage::{LinkOptions, SharedStorage};
+
+/// Proves that this service gave out a link: HMAC-SHA-256 (RFC 2104) over the file's id and the link's end.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    key: SecretSlice<u8>,
+}
+
+impl Signer {
+    /// A signer with this key.
+    #[must_use]
+    pub fn new(key: Vec<u8>) -> Self {
+        Self { key: key.into() }
+    }
+
+    fn mac(&self, file: FileId, expires: i64) -> Hmac<Sha256> {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose_secret());
+        let mut mac = mac.unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(format!("GET {file} {expires}").as_bytes());
+        mac
+    }
+
+    /// The signature of a link that ends at `expires`, in seconds since 1970.
+    #[must_use]
+    pub fn sign(&self, file: FileId, expires: i64) -> String {
+        hex::encode(self.mac(file, expires).finalize().into_bytes())
+    }
+
+    /// Whether a signature is ours and its time is not over. The time taken tells nothing about the signature.
+    #[must_use]
+    pub fn verify(&self, file: FileId, expires: i64, signature: &str) -> bool {
+        let Ok(signature) = hex::decode(signature) else { return false };
+        self.mac(file, expires).verify_slice(&signature).is_ok() && expires > Utc::now().timestamp()
+    }
+}
+
+/// Download links.
+#[derive(Clone)]
+pub struct LinkService {
+    storage: SharedStorage,
+    signer: Signer,
+    /// How callers reach this service; ends with a slash.
+    base: Url,
+    valid_for: Duration,
+}
+
+impl LinkService {
+    /// Links that are valid for `valid_for`.
+    #[must_use]
+    pub fn new(storage: SharedStorage, signer: Signer, base: Url, valid_for: Duration) -> Self {
+        Self { storage, signer, base, valid_for }
+    }
+
+    /// A link to the object of a file. The credential is never in it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the store cannot sign.
+    pub async fn download_url(&self, file: &File) -> Result<String, Failure> {
+        if let Some(link) = self.storage.public_link(&file.location).await {
+            return Ok(link);
+        }
+        let options = LinkOptions {
+            filename: file.filename.clone(),
+            content_type: file.content_type.clone(),
+            valid_for: self.valid_for,
+        };
+        if let Some(link) = self.storage.signed_link(&file.location, &options).await? {
+            return Ok(link);
+        }
+        Ok(self.own_link(file))
+    }
+
+    fn own_link(&self, file: &File) -> String {
+        let path = format!("{}api/v1/file/download/{}", self.base, file.id);
+        match file.location.bucket {
+            Visibility::Public => path,
+            Visibility::Private => {
+                let seconds = i64::try_from(self.valid_for.as_secs()).unwrap_or(i64::MAX);
+                let expires = Utc::now().timestamp().saturating_add(seconds);
+                format!("{path}?expires={expires}&signature={}", self.signer.sign(file.id, expires))
+            }
+        }
+    }
+
+    /// Whether a link of [`LinkService::download_url`] on this service is genuine and still valid.
+    #[must_use]
+    pub fn verify(&self, file: FileId, expires: i64, signature: &str) -> bool {
+        self.signer.verify(file, expires, signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_good_for_one_file_one_end_and_until_then() {
+        let signer = Signer::new(vec![7; 32]);
+        let (file, later) = (FileId::random(), Utc::now().timestamp() + 60);
+        let signature = signer.sign(file, later);
+        assert!(signer.verify(file, later, &signature));
+        assert!(!signer.verify(FileId::random(), later, &signature));
+        assert!(!signer.verify(file, later + 1, &signature));
+        assert!(!signer.verify(file, later, &signature[2..]));
+        assert!(!signer.verify(file, later, "no hex"));
+        assert!(!Signer::new(vec![8; 32]).verify(file, later, &signature));
+        let over = Utc::now().timestamp() - 1;
+        assert!(!signer.verify(file, over, &signer.sign(file, over)));
+    }
+}

@@ -1,0 +1,80 @@
+//! What every worker does from time to time: announce again what is due, and end uploads whose time is over.
+
+use chrono::TimeDelta;
+
+use super::ledger::{deliver, insert_discard};
+use super::{Failure, Ports};
+use crate::domain::upload::UploadState;
+use crate::domain::{JobId, UploadId};
+use crate::queue::Notice;
+use crate::repositories::{Durability, Transaction, in_transaction, jobs, now, uploads};
+
+/// How many jobs, and how many uploads, one sweep deals with at the most.
+const BATCH: i64 = 500;
+/// How long a job counts as announced. A queue that is longer than this gets some notices twice, which is harmless.
+const ANNOUNCED_FOR: TimeDelta = TimeDelta::seconds(30);
+/// The trace of work that no request asked for.
+const NO_TRACE: &str = "00000000000000000000000000000000";
+
+/// What every worker does from time to time.
+#[derive(Clone)]
+pub struct MaintenanceService {
+    ports: Ports,
+}
+
+impl MaintenanceService {
+    /// A service on these ports.
+    #[must_use]
+    pub fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    /// Announces the jobs that are due and that nobody was told of lately; how many.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn announce_due(&self) -> Result<usize, Failure> {
+        let now = now();
+        let before = now - ANNOUNCED_FOR;
+        let due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
+        let mut announced = 0;
+        for (job_id, trace_id) in due {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            let ours = jobs::mark_published(&mut database, job_id, now, before).await?;
+            drop(database);
+            if ours {
+                deliver(&self.ports, &Notice { job_id, trace_id }).await;
+                announced += 1;
+            }
+        }
+        Ok(announced)
+    }
+
+    /// Ends uploads that nobody completed in time, and has what was staged removed; how many.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn expire_uploads(&self) -> Result<usize, Failure> {
+        let expired = uploads::expired(&mut self.ports.database.reader().await?, now(), BATCH).await?;
+        let mut ended = 0;
+        for id in expired {
+            ended += usize::from(self.expire(id).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn expire(&self, id: UploadId) -> Result<bool, Failure> {
+        let job_id = in_transaction!(self.ports.database, Durability::Full, tx => abort(tx, id))?;
+        if let Some(job_id) = job_id {
+            deliver(&self.ports, &Notice { job_id, trace_id: NO_TRACE.to_owned() }).await;
+        }
+        Ok(job_id.is_some())
+    }
+}
+
+async fn abort(tx: &mut Transaction, id: UploadId) -> Result<Option<JobId>, Failure> {
+    if !uploads::set_state(tx, id, UploadState::Open, UploadState::Aborted).await? {
+        return Ok(None);
+    }
+    Ok(Some(insert_discard(tx, id, NO_TRACE).await?))
+}

@@ -1,0 +1,29 @@
+//! The rules of the service. A service owns its transactions and knows no HTTP.
+
+pub mod assembly;
+pub mod check;
+pub mod completion;
+mod error;
+pub mod files;
+pub mod health;
+pub mod ledger;
+pub mod links;
+pub mod maintenance;
+pub mod uploads;
+
+pub use error::{Failure, FieldError, invalid_field};
+
+use crate::queue::SharedQueue;
+use crate::repositories::Database;
+use crate::storage::SharedStorage;
+
+/// The three ports on which everything stands. Cheap to clone.
+#[derive(Clone)]
+pub struct Ports {
+    /// The database.
+    pub database: Database,
+    /// The object store.
+    pub storage: SharedStorage,
+    /// The job queue.
+    pub queue: SharedQueue,
+}

@@ -1,0 +1,213 @@
+//! Writes one chunk: reserves it, hands its bytes to the store, and turns the reservation into the row that
+//! acknowledges it. Of two that have the same chunk one writes; the other waits and is compared.
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use uuid::Uuid;
+
+use super::meter::{Reading, watch};
+use super::{UploadError, lasting, too_long};
+use crate::domain::body::{Body, BodyError};
+use crate::domain::chunk::{Fingerprint, StoredChunk};
+use crate::domain::upload::{Upload, UploadState};
+use crate::domain::ChunkIndex;
+use crate::repositories::chunks::{self, ChunkState};
+use crate::repositories::{Durability, now, uploads};
+use crate::services::{Failure, Ports, invalid_field};
+use crate::storage::{Gathering, StorageError};
+
+/// How long a chunk is reserved without a sign of life of its writer.
+const RESERVATION: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(5);
+/// How long a store may do nothing with a chunk before it counts as away.
+const STORE_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long a request waits for another that writes the same chunk.
+const WAIT_FOR_OTHER: Duration = Duration::from_secs(30);
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const SLOWEST_LOOK: Duration = Duration::from_millis(500);
+
+pub(super) struct ChunkWriter {
+    ports: Ports,
+    upload: Upload,
+    index: ChunkIndex,
+    declared_size: u64,
+    /// Who we are to the reservation.
+    id: Uuid,
+}
+
+impl ChunkWriter {
+    pub(super) fn new(ports: Ports, upload: Upload, index: ChunkIndex, declared_size: u64) -> Self {
+        Self { ports, upload, index, declared_size, id: Uuid::new_v4() }
+    }
+
+    pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
+        if let Some(length) = body.length.filter(|length| *length > self.declared_size) {
+            return Err(too_long(&self.upload, self.declared_size, length));
+        }
+        match self.reserve().await? {
+            Some(stored) => self.compare(body, stored).await,
+            None => {
+                let written = self.put(body).await;
+                if written.is_err() {
+                    self.release().await;
+                }
+                written
+            }
+        }
+    }
+
+    /// Waits until the chunk is ours to write, or is found stored.
+    async fn reserve(&self) -> Result<Option<Fingerprint>, UploadError> {
+        let deadline = Instant::now() + WAIT_FOR_OTHER;
+        let mut pause = FIRST_LOOK;
+        loop {
+            let state = {
+                let mut database = self.ports.database.reader().await?;
+                chunks::state(&mut database, self.upload.id, self.index, now()).await?
+            };
+            match state {
+                ChunkState::Stored(fingerprint) => return Ok(Some(fingerprint)),
+                ChunkState::Absent | ChunkState::Abandoned if self.try_reserve(&state).await? => return Ok(None),
+                _ if Instant::now() > deadline => return Err(UploadError::Failed(Failure::Busy)),
+                ChunkState::Reserved => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(SLOWEST_LOOK);
+                }
+                // Somebody was quicker: look again.
+                _ => {}
+            }
+        }
+    }
+
+    async fn try_reserve(&self, state: &ChunkState) -> Result<bool, UploadError> {
+        // A reservation that a power cut takes away was of a writer that it took away too.
+        let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+        let (upload, now) = (self.upload.id, now());
+        let until = now + lasting(RESERVATION);
+        Ok(match state {
+            ChunkState::Abandoned => chunks::take_over(&mut database, upload, self.index, self.id, now, until).await?,
+            _ => chunks::reserve(&mut database, upload, self.index, self.id, until).await?,
+        })
+    }
+
+    async fn release(&self) {
+        let released = async {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            chunks::release(&mut database, self.upload.id, self.index, self.id).await
+        };
+        if let Err(error) = released.await {
+            tracing::debug!(%error, "a reservation could not be given back; it runs out by itself");
+        }
+    }
+
+    /// Reads a chunk that is stored already, to see whether it is the same.
+    async fn compare(&self, body: Body, stored: Fingerprint) -> Result<(), UploadError> {
+        let (body, reading) = watch(body, self.declared_size, Duration::from_secs(24 * 3600));
+        let drained = body.blocks.try_for_each(|_| async { Ok(()) }).await;
+        match reading.fingerprint() {
+            Some(sent) if sent == stored => Ok(()),
+            Some(_) => Err(UploadError::OtherBytes),
+            None => Err(self.failure(&reading, drained.err().map_or(StorageError::Body(BodyError::Disconnected), StorageError::Body))),
+        }
+    }
+
+    async fn put(&mut self, body: Body) -> Result<(), UploadError> {
+        let (body, reading) = watch(body, self.declared_size, RESERVATION);
+        let receipt = {
+            let this = &mut *self;
+            let (ports, upload, index, id) = (this.ports.clone(), this.upload.id, this.index, this.id);
+            let renewal = async {
+                let mut ticks = interval(RENEWAL);
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                ticks.tick().await;
+                loop {
+                    ticks.tick().await;
+                    if reading.idle() > STORE_TIMEOUT {
+                        return StorageError::Unavailable("the store does not go on with the chunk".into());
+                    }
+                    let Ok(mut database) = ports.database.writer(Durability::Relaxed).await else { continue };
+                    let until = now() + lasting(RESERVATION);
+                    match chunks::prolong(&mut database, upload, index, id, until).await {
+                        Ok(true) => reading.prolong(RESERVATION),
+                        Ok(false) => return StorageError::Body(BodyError::ReservationLost),
+                        Err(error) => tracing::debug!(%error, "a reservation could not be prolonged"),
+                    }
+                }
+            };
+            tokio::select! {
+                stored = this.store(body) => stored,
+                stalled = renewal => Err(stalled.into()),
+            }
+        };
+        match (receipt, reading.fingerprint()) {
+            (Ok(_), Some(Fingerprint { size: 0, .. })) => {
+                Err(UploadError::Invalid(invalid_field("file", "file should have at least 1 byte")))
+            }
+            (Ok(receipt), Some(fingerprint)) => self.acknowledge(fingerprint, receipt).await,
+            (Ok(_), None) => Err(UploadError::Body(BodyError::Disconnected)),
+            (Err(UploadError::Failed(Failure::Storage(error))), _) => Err(self.failure(&reading, error)),
+            (Err(UploadError::Body(error)), _) => Err(self.failure(&reading, StorageError::Body(error))),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn store(&mut self, body: Body) -> Result<String, UploadError> {
+        let body = self.ports.storage.measure(body).await?;
+        if body.length == Some(0) {
+            // Not worth a trip to the store: `put` refuses it. The body is read so that its reading is complete.
+            body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
+            return Ok(String::new());
+        }
+        if self.upload.storage_upload_id.is_none() && self.ports.storage.needs_begin(body.length) {
+            self.upload.storage_upload_id = Some(self.begin().await?);
+        }
+        let gathering = Gathering {
+            upload: self.upload.id,
+            target: self.upload.target.clone(),
+            chunk_size: self.upload.chunk_size,
+            storage_upload_id: self.upload.storage_upload_id.clone(),
+        };
+        Ok(self.ports.storage.put_chunk(&gathering, self.index, body).await?)
+    }
+
+    /// Begins the gathering. Of two that do so at once the first to write its name down wins.
+    async fn begin(&self) -> Result<String, UploadError> {
+        let (target, content_type) = (&self.upload.target, self.upload.hints.content_type.as_ref());
+        let begun = self.ports.storage.begin(target, content_type).await?;
+        let mut database = self.ports.database.writer(Durability::Full).await?;
+        if uploads::set_storage_upload_id(&mut database, self.upload.id, &begun).await? {
+            return Ok(begun);
+        }
+        let upload = uploads::find(&mut database, self.upload.id).await?;
+        drop(database);
+        if let Err(error) = self.ports.storage.abort(target, &begun).await {
+            tracing::warn!(%error, path = %target, "a multipart upload is left over");
+        }
+        upload.and_then(|upload| upload.storage_upload_id).ok_or(UploadError::NotFound)
+    }
+
+    async fn acknowledge(&self, fingerprint: Fingerprint, receipt: String) -> Result<(), UploadError> {
+        let chunk = StoredChunk { index: self.index, fingerprint, receipt };
+        let mut database = self.ports.database.writer(Durability::Full).await?;
+        if chunks::acknowledge(&mut database, self.upload.id, &chunk, self.id).await? {
+            return Ok(());
+        }
+        match uploads::find(&mut database, self.upload.id).await?.map(|upload| upload.state) {
+            None | Some(UploadState::Aborted) => Err(UploadError::NotFound),
+            Some(UploadState::Completing | UploadState::Completed) => Err(UploadError::AlreadyCompleted),
+            Some(UploadState::Open) => Err(UploadError::Failed(Failure::Busy)),
+        }
+    }
+
+    /// What to tell the caller: the body's own failure counts more than what the store made of it.
+    fn failure(&self, reading: &Reading, of_store: StorageError) -> UploadError {
+        match reading.take_failure() {
+            Some(BodyError::TooLong { .. }) => too_long(&self.upload, self.declared_size, reading.length()),
+            Some(BodyError::ReservationLost) => UploadError::Failed(Failure::Busy),
+            Some(error) => UploadError::Body(error),
+            None => of_store.into(),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A store in a folder: chunks are written where they will stay, a finished file is a rename.
+//!
+//! `objects/<bucket>/<key>` holds finished objects, `staging/<upload>` what is being gathered.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt};
+use rustix::fs::FallocateFlags;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
+
+use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
+use crate::domain::body::{Body, BodyError, ByteBlocks};
+use crate::domain::chunk::StoredChunk;
+use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
+use crate::spool::blocking;
+
+/// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
+const WRITE_BLOCK: usize = 512 * 1024;
+const READ_BLOCK: usize = 256 * 1024;
+const RECEIPT: &str = "at its offset";
+
+/// A store in a folder.
+#[derive(Debug, Clone)]
+pub struct DirectoryStorage {
+    root: PathBuf,
+}
+
+impl DirectoryStorage {
+    /// A store in this folder, which [`Storage::prepare`] makes.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn object(&self, location: &ObjectLocation) -> PathBuf {
+        self.root.join("objects").join(location.bucket.as_str()).join(&location.key)
+    }
+
+    fn staging(&self, upload: UploadId) -> PathBuf {
+        self.root.join("staging").join(upload.to_string())
+    }
+
+    fn compacted(&self, upload: UploadId) -> PathBuf {
+        self.root.join("staging").join(format!("{upload}.compact"))
+    }
+}
+
+#[async_trait]
+impl Storage for DirectoryStorage {
+    fn kind(&self) -> &'static str {
+        "directory"
+    }
+
+    async fn prepare(&self) -> Result<(), StorageError> {
+        let folders = [
+            self.root.join("staging"),
+            self.root.join("objects").join(Visibility::Public.as_str()),
+            self.root.join("objects").join(Visibility::Private.as_str()),
+        ];
+        in_files(move || folders.iter().try_for_each(fs::create_dir_all)).await
+    }
+
+    async fn probe(&self) -> Result<(), StorageError> {
+        let staging = self.root.join("staging");
+        in_files(move || tempfile::tempfile_in(staging).map(drop)).await
+    }
+
+    async fn measure(&self, body: Body) -> Result<Body, StorageError> {
+        Ok(body)
+    }
+
+    fn needs_begin(&self, _: Option<u64>) -> bool {
+        false
+    }
+
+    async fn begin(&self, _: &ObjectLocation, _: Option<&ContentType>) -> Result<String, StorageError> {
+        Ok(String::new())
+    }
+
+    async fn abort(&self, _: &ObjectLocation, _: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+        let path = self.staging(gathering.upload);
+        let file = in_files(move || open_staging(&path)).await?;
+        let start = offset(gathering, index);
+        match write_at(file, start, body).await {
+            Ok(()) => Ok(RECEIPT.to_owned()),
+            Err((file, error)) => {
+                // One that lost its reservation must not touch what its successor writes.
+                if !matches!(error, StorageError::Body(BodyError::ReservationLost)) {
+                    let length = gathering.chunk_size.cast_unsigned();
+                    // What cannot be given back here goes when the upload ends.
+                    let _ = blocking(move || free(&file, start, length)).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn assemble(
+        &self,
+        gathering: &Gathering,
+        chunks: &[StoredChunk],
+        assembly: &Assembly,
+    ) -> Result<(), StorageError> {
+        let (staging, compacted) = (self.staging(gathering.upload), self.compacted(gathering.upload));
+        let target = self.object(&assembly.target);
+        let pieces: Vec<(u64, u64)> = chunks
+            .iter()
+            .map(|chunk| (offset(gathering, chunk.index), chunk.fingerprint.size.cast_unsigned()))
+            .collect();
+        let size = assembly.size.cast_unsigned();
+        in_files(move || assemble(&staging, &compacted, &target, &pieces, size)).await
+    }
+
+    fn leaves_debris(&self, _: &Gathering, _: &[StoredChunk], _: &ObjectLocation) -> bool {
+        false
+    }
+
+    async fn discard(
+        &self,
+        gathering: &Gathering,
+        _: &[StoredChunk],
+        _: Option<&ObjectLocation>,
+    ) -> Result<(), StorageError> {
+        let paths = [self.staging(gathering.upload), self.compacted(gathering.upload)];
+        in_files(move || paths.iter().try_for_each(|path| remove_if_there(path))).await
+    }
+
+    async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError> {
+        let mut file = match tokio::fs::File::open(self.object(location)).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StorageError::NotFound(location.to_string()));
+            }
+            Err(error) => return Err(from_io(&error)),
+        };
+        let size = file.metadata().await.map_err(|error| from_io(&error))?.len();
+        let range = range.unwrap_or(0..size);
+        let length = range.end.min(size).saturating_sub(range.start);
+        file.seek(io::SeekFrom::Start(range.start)).await.map_err(|error| from_io(&error))?;
+        file.set_max_buf_size(READ_BLOCK);
+        let blocks = ReaderStream::with_capacity(file.take(length), READ_BLOCK).map_err(BodyError::from);
+        Ok(Body::sized(length, blocks.boxed()))
+    }
+
+    async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
+        let path = self.object(location);
+        in_files(move || match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(ObjectStat {
+                size: metadata.len().cast_signed(),
+                modified: metadata.modified().ok().map(DateTime::<Utc>::from),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError> {
+        let path = self.object(location);
+        in_files(move || remove_if_there(&path)).await
+    }
+
+    async fn public_link(&self, _: &ObjectLocation) -> Option<String> {
+        None
+    }
+
+    async fn signed_link(&self, _: &ObjectLocation, _: &LinkOptions) -> Result<Option<String>, StorageError> {
+        Ok(None)
+    }
+
+    async fn public_objects_are_open(&self) -> bool {
+        false
+    }
+}
+
+/// Opens an upload's staging file; its directory entry is on the disk when this returns.
+fn open_staging(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(file) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+            sync_parent(path)?;
+            Ok(file)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a body from `start` on and waits for the disk. Gives the file back with an error.
+async fn write_at(mut file: File, start: u64, body: Body) -> Result<(), (File, StorageError)> {
+    let mut blocks = body.blocks;
+    let mut position = start;
+    loop {
+        let (pending, length, end) = match next_blocks(&mut blocks).await {
+            Ok(read) => read,
+            Err(error) => return Err((file, error.into())),
+        };
+        let written = tokio::task::spawn_blocking(move || {
+            let written = write_all(&file, position, &pending).and_then(|()| if end { file.sync_data() } else { Ok(()) });
+            (file, written)
+        });
+        match written.await {
+            Ok((_, Ok(()))) if end => return Ok(()),
+            Ok((returned, Ok(()))) => file = returned,
+            Ok((returned, Err(error))) => return Err((returned, from_io(&error))),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+        position += length;
+    }
+}
+
+/// Collects blocks until there is enough for one write; also their length, and whether the body has ended.
+async fn next_blocks(blocks: &mut ByteBlocks) -> Result<(Vec<Bytes>, u64, bool), BodyError> {
+    let mut pending = Vec::new();
+    let mut length = 0;
+    while length < WRITE_BLOCK {
+        match blocks.try_next().await? {
+            Some(block) => {
+                length += block.len();
+                pending.push(block);
+            }
+            None => return Ok((pending, length as u64, true)),
+        }
+    }
+    Ok((pending, length as u64, false))
+}
+
+/// Writes all blocks one after the other with as few system calls as possible.
+fn write_all(file: &File, start: u64, blocks: &[Bytes]) -> io::Result<()> {
+    let mut position = start;
+    let mut slices: Vec<io::IoSlice<'_>> = blocks.iter().map(|block| io::IoSlice::new(block)).collect();
+    let mut rest = &mut slices[..];
+    io::IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let written = rustix::io::pwritev(file, &rest[..rest.len().min(1024)], position)?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        position += written as u64;
+        io::IoSlice::advance_slices(&mut rest, written);
+    }
+    Ok(())
+}
+
+/// Gives the disk back what a failed write took. Chunks behind it keep their place.
+fn free(file: &File, start: u64, length: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(file, flags, start, length)?;
+    Ok(())
+}
+
+/// Makes one file of the pieces `(offset, length)` of the staging file. May be called again after a crash at
+/// any step: the target appears by a rename and only when it is whole.
+fn assemble(staging: &Path, compacted: &Path, target: &Path, pieces: &[(u64, u64)], size: u64) -> io::Result<()> {
+    let source = match OpenOptions::new().read(true).write(true).open(staging) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && (size == 0 || target.exists()) => {
+            return if target.exists() { Ok(()) } else { create_empty(target) };
+        }
+        Err(error) => return Err(error),
+    };
+    let mut end = 0;
+    let gapless = pieces.iter().all(|&(start, length)| {
+        let follows = start == end;
+        end = start + length;
+        follows
+    });
+    if gapless {
+        source.set_len(size)?;
+        source.sync_all()?;
+        fs::rename(staging, target)?;
+    } else {
+        compact(&source, compacted, pieces)?;
+        fs::rename(compacted, target)?;
+        remove_if_there(staging)?;
+    }
+    sync_parent(target)?;
+    sync_parent(staging)
+}
+
+fn create_empty(target: &Path) -> io::Result<()> {
+    File::create(target)?.sync_all()?;
+    sync_parent(target)
+}
+
+/// Copies the pieces to a new file, one after the other, without the bytes passing through this process.
+fn compact(source: &File, path: &Path, pieces: &[(u64, u64)]) -> io::Result<()> {
+    let destination = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    let mut written = 0;
+    for &(start, length) in pieces {
+        let (mut from, end) = (start, start + length);
+        while from < end {
+            let wanted = usize::try_from(end - from).unwrap_or(usize::MAX);
+            let copied = match rustix::fs::copy_file_range(source, Some(&mut from), &destination, Some(&mut written), wanted) {
+                Ok(copied) => copied,
+                // The file system cannot: copy the block through memory instead.
+                Err(rustix::io::Errno::XDEV | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
+                    copy_block(source, &mut from, &destination, &mut written, wanted)?
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if copied == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is shorter than its chunks"));
+            }
+        }
+    }
+    destination.sync_all()
+}
+
+fn copy_block(source: &File, from: &mut u64, destination: &File, to: &mut u64, wanted: usize) -> io::Result<usize> {
+    let mut block = vec![0; wanted.min(WRITE_BLOCK)];
+    let read = source.read_at(&mut block, *from)?;
+    destination.write_all_at(&block[..read], *to)?;
+    *from += read as u64;
+    *to += read as u64;
+    Ok(read)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn offset(gathering: &Gathering, index: ChunkIndex) -> u64 {
+    (gathering.chunk_size * index.get()).cast_unsigned()
+}
+
+async fn in_files<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StorageError> {
+    blocking(work).await.map_err(|error| from_io(&error))
+}
+
+fn from_io(error: &io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full(error.to_string()),
+        io::ErrorKind::UnexpectedEof => StorageError::Damaged(error.to_string()),
+        io::ErrorKind::PermissionDenied => StorageError::Refused(error.to_string()),
+        _ => StorageError::Unavailable(error.to_string()),
+    }
+}

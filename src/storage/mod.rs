@@ -1,0 +1,160 @@
+//! The object-store port: what the service asks of a store, and the stores that can do it.
+//! A store knows objects and the gathering of chunks; it knows no database and no rules.
+
+pub mod directory;
+pub mod s3;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::body::{Body, BodyError};
+use crate::domain::chunk::StoredChunk;
+use crate::domain::{ChunkIndex, ContentType, FileName, ObjectLocation, UploadId};
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no such object.
+    #[error("there is no object {0}")]
+    NotFound(String),
+    /// The store's disk is full.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// The store is away or failing; the same may work later.
+    #[error("the store cannot do it now: {0}")]
+    Unavailable(String),
+    /// The store refuses, and will again: credentials, rights, a bucket's name.
+    #[error("the store refuses: {0}")]
+    Refused(String),
+    /// What is stored is not what was acknowledged.
+    #[error("the stored bytes are not the ones that were acknowledged: {0}")]
+    Damaged(String),
+    /// The body that was to be stored could not be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+/// An upload as the store sees it.
+#[derive(Debug, Clone)]
+pub struct Gathering {
+    /// Whose chunks.
+    pub upload: UploadId,
+    /// Where large chunks go.
+    pub target: ObjectLocation,
+    /// The stride of chunks.
+    pub chunk_size: i64,
+    /// The store's own name, from [`Storage::begin`], when it has been begun.
+    pub storage_upload_id: Option<String>,
+}
+
+/// What is to become of a gathering.
+#[derive(Debug, Clone)]
+pub struct Assembly {
+    /// Where the object shall lie.
+    pub target: ObjectLocation,
+    /// Its size in bytes.
+    pub size: i64,
+    /// The media type that the store shall say when it serves the object itself.
+    pub content_type: ContentType,
+    /// The media type that was known when the gathering was begun.
+    pub begun_as: Option<ContentType>,
+    /// Whether an earlier try may have left something behind.
+    pub repeated: bool,
+}
+
+/// What a store tells of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectStat {
+    /// Size in bytes.
+    pub size: i64,
+    /// When it was last written, if the store tells.
+    pub modified: Option<DateTime<Utc>>,
+}
+
+/// How a signed link shall present the object.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// The name to save it under.
+    pub filename: Option<FileName>,
+    /// Its media type.
+    pub content_type: ContentType,
+    /// How long the link is valid.
+    pub valid_for: Duration,
+}
+
+/// A store of objects. Every call may be repeated; none holds more than a few MiB in memory.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// The name of the kind, for a person.
+    fn kind(&self) -> &'static str;
+
+    /// Makes what must be there before the first object: folders, buckets, the policy of the public bucket.
+    async fn prepare(&self) -> Result<(), StorageError>;
+
+    /// Whether the store answers.
+    async fn probe(&self) -> Result<(), StorageError>;
+
+    /// Gives the body a length if this store needs one before the first byte.
+    async fn measure(&self, body: Body) -> Result<Body, StorageError>;
+
+    /// Whether a chunk of `length` bytes can only be put once [`Storage::begin`] was called.
+    fn needs_begin(&self, length: Option<u64>) -> bool;
+
+    /// Begins a gathering; the store's own name for it.
+    async fn begin(&self, target: &ObjectLocation, content_type: Option<&ContentType>) -> Result<String, StorageError>;
+
+    /// Gives up what [`Storage::begin`] began.
+    async fn abort(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<(), StorageError>;
+
+    /// Stores a chunk so that it survives a power cut; the receipt by which [`Storage::assemble`] finds it again.
+    /// A failed call leaves nothing that counts.
+    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError>;
+
+    /// Makes one object of all chunks, which are in order and complete.
+    async fn assemble(
+        &self,
+        gathering: &Gathering,
+        chunks: &[StoredChunk],
+        assembly: &Assembly,
+    ) -> Result<(), StorageError>;
+
+    /// Whether [`Storage::discard`] has anything to do after these chunks were assembled at `target`.
+    fn leaves_debris(&self, gathering: &Gathering, chunks: &[StoredChunk], target: &ObjectLocation) -> bool;
+
+    /// Removes everything of an upload but the object at `keep`.
+    async fn discard(
+        &self,
+        gathering: &Gathering,
+        chunks: &[StoredChunk],
+        keep: Option<&ObjectLocation>,
+    ) -> Result<(), StorageError>;
+
+    /// The bytes of an object, or those of a range of it.
+    async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError>;
+
+    /// Size and time of an object; `None` when there is none.
+    async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError>;
+
+    /// Removes an object; one that is not there is removed already.
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError>;
+
+    /// A link that anyone may open for good, if the store serves public objects itself.
+    async fn public_link(&self, location: &ObjectLocation) -> Option<String>;
+
+    /// A link that is valid for a while, if the store serves objects itself.
+    async fn signed_link(
+        &self,
+        location: &ObjectLocation,
+        options: &LinkOptions,
+    ) -> Result<Option<String>, StorageError>;
+
+    /// Whether strangers can read a finished object in the public bucket without a signature.
+    async fn public_objects_are_open(&self) -> bool;
+}
+
+/// The configured store.
+pub type SharedStorage = Arc<dyn Storage>;

@@ -1,0 +1,256 @@
+//! Carries out a plan. Every step may be repeated after a crash: what a store already did is found by asking
+//! it, never by remembering.
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MetadataDirective};
+use futures::{StreamExt, TryStreamExt, stream};
+use percent_encoding::utf8_percent_encode;
+
+use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
+use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, streamed};
+use crate::domain::body::{Body, BodyError, ByteBlocks};
+use crate::domain::chunk::StoredChunk;
+use crate::domain::file_name::PATH;
+use crate::domain::{ObjectLocation, Visibility};
+use crate::storage::{Storage, StorageError};
+
+/// The most bytes that one copy can move (Amazon S3 API, `CopyObject`).
+const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
+const COPY_PART_SIZE: u64 = 1024 * 1024 * 1024;
+const REWRITE_PART_SIZE: u64 = 64 * 1024 * 1024;
+/// How many objects are opened ahead of the one that is being read.
+const READ_AHEAD: usize = 4;
+
+pub(super) struct Assembler<'a> {
+    pub(super) store: &'a S3Storage,
+    pub(super) gathering: &'a Gathering,
+    pub(super) assembly: &'a Assembly,
+}
+
+impl Assembler<'_> {
+    pub(super) async fn run(&self, chunks: &[StoredChunk]) -> Result<(), StorageError> {
+        let target = &self.assembly.target;
+        if self.assembly.repeated {
+            if self.is_whole(target, self.assembly.size).await? && self.gathering.target != *target {
+                return Ok(());
+            }
+            self.abort_strangers(target).await?;
+        }
+        match plan(chunks)? {
+            Plan::Empty => self.put_empty().await,
+            Plan::Copy { key } => {
+                let source = ObjectLocation { bucket: Visibility::Private, key };
+                self.copy(&source, self.assembly.size.cast_unsigned()).await
+            }
+            Plan::Complete { mut parts, tail } => {
+                if !(self.assembly.repeated && self.is_whole(&self.gathering.target, self.assembly.size).await?) {
+                    if let Some((number, segment)) = tail {
+                        parts.push(self.put_tail(number, segment).await?);
+                    }
+                    self.complete(&self.gathering.target, begun(self.gathering)?, &parts, self.assembly.size).await?;
+                }
+                self.settle().await
+            }
+            Plan::Rewrite { parts, segments } => self.rewrite(&parts, &segments).await,
+        }
+    }
+
+    /// Brings what was completed at the gathering's place to its final one, by the store itself.
+    async fn settle(&self) -> Result<(), StorageError> {
+        let served_as_said = self.assembly.begun_as.as_ref() == Some(&self.assembly.content_type);
+        let size = self.assembly.size.cast_unsigned();
+        let in_place = self.gathering.target == self.assembly.target;
+        // The object's own media type counts only where the store serves it without a signature.
+        let matters = self.assembly.target.bucket == Visibility::Public && self.store.public_objects_are_open().await;
+        if !in_place || (matters && !served_as_said && size <= COPY_LIMIT) {
+            self.copy(&self.gathering.target, size).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_whole(&self, location: &ObjectLocation, size: i64) -> Result<bool, StorageError> {
+        Ok(self.store.stat(location).await?.is_some_and(|object| object.size == size))
+    }
+
+    async fn put_empty(&self) -> Result<(), StorageError> {
+        let target = &self.assembly.target;
+        let request = self.store.calls.put_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
+        let request = request.content_type(self.assembly.content_type.as_str()).body(ByteStream::from_static(b""));
+        request.send().await.map(drop).map_err(errors::failed)
+    }
+
+    /// Uploads the small last chunk as the last part, which may be small.
+    async fn put_tail(&self, number: i32, tail: Segment) -> Result<Part, StorageError> {
+        let Source::Object { key } = tail.source else {
+            return Err(StorageError::Damaged("the tail is a part already".into()));
+        };
+        let source = ObjectLocation { bucket: Visibility::Private, key };
+        let body = self.store.read(&source, None).await?;
+        self.put_part(&self.gathering.target, begun(self.gathering)?, number, body).await
+    }
+
+    async fn put_part(
+        &self,
+        location: &ObjectLocation,
+        upload: &str,
+        number: i32,
+        body: Body,
+    ) -> Result<Part, StorageError> {
+        let (length, stream) = streamed(body)?;
+        let bucket = self.store.bucket(location.bucket);
+        let request = self.store.bodies.upload_part().bucket(bucket).key(&location.key).upload_id(upload);
+        let request = request.part_number(number).content_length(length).body(stream);
+        let stored = request.customize().disable_payload_signing().send().await.map_err(errors::failed)?;
+        Ok(Part { number, etag: stored.e_tag().unwrap_or_default().to_owned() })
+    }
+
+    /// Completes a multipart upload. A store may do it and lose its answer, or answer 200 with an error inside:
+    /// after any doubt the object itself tells.
+    async fn complete(
+        &self,
+        location: &ObjectLocation,
+        upload: &str,
+        parts: &[Part],
+        size: i64,
+    ) -> Result<(), StorageError> {
+        let parts = parts.iter().map(|part| {
+            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
+        });
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let bucket = self.store.bucket(location.bucket);
+        let request = self.store.calls.complete_multipart_upload().bucket(bucket).key(&location.key);
+        let Err(error) = request.upload_id(upload).multipart_upload(parts).send().await else { return Ok(()) };
+        let error = match errors::absent(&error) {
+            true => StorageError::Damaged("the store has lost the multipart upload".into()),
+            false => errors::failed(error),
+        };
+        if self.is_whole(location, size).await? { Ok(()) } else { Err(error) }
+    }
+
+    /// Has the store copy an object to the final place.
+    async fn copy(&self, source: &ObjectLocation, size: u64) -> Result<(), StorageError> {
+        let target = &self.assembly.target;
+        let from = self.copy_source(source);
+        if size > COPY_LIMIT {
+            return self.copy_in_parts(&from, size).await;
+        }
+        let request = self.store.calls.copy_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
+        let request = request.copy_source(from).metadata_directive(MetadataDirective::Replace);
+        let copied = request.content_type(self.assembly.content_type.as_str()).send().await;
+        copied.map(drop).map_err(errors::failed)
+    }
+
+    async fn copy_in_parts(&self, from: &str, size: u64) -> Result<(), StorageError> {
+        let target = &self.assembly.target;
+        let upload = self.store.begin(target, Some(&self.assembly.content_type)).await?;
+        let bucket = self.store.bucket(target.bucket);
+        let copies = part_ranges(size, COPY_PART_SIZE).into_iter().zip(1..).map(|(range, number)| {
+            let request = self.store.calls.upload_part_copy().bucket(bucket).key(&target.key).upload_id(&upload);
+            let request = request.part_number(number).copy_source(from);
+            let request = request.copy_source_range(format!("bytes={}-{}", range.start, range.end - 1));
+            async move {
+                let copied = request.send().await.map_err(errors::failed)?;
+                let etag = copied.copy_part_result().and_then(|part| part.e_tag()).unwrap_or_default();
+                Ok(Part { number, etag: etag.to_owned() })
+            }
+        });
+        let parts = stream::iter(copies).buffered(READ_AHEAD).try_collect::<Vec<_>>().await;
+        self.complete_or_abort(&upload, parts).await
+    }
+
+    /// Reads all chunks in order and writes them anew; nothing but a few blocks is in memory.
+    async fn rewrite(&self, parts: &[Part], segments: &[Segment]) -> Result<(), StorageError> {
+        let gathered = if parts.is_empty() { None } else { Some(self.complete_gathered(parts, segments).await?) };
+        let target = &self.assembly.target;
+        let upload = self.store.begin(target, Some(&self.assembly.content_type)).await?;
+        let mut written = Vec::new();
+        let mut outcome = Ok(());
+        for (range, number) in part_ranges(self.assembly.size.cast_unsigned(), REWRITE_PART_SIZE).into_iter().zip(1..) {
+            let body = Body::sized(range.end - range.start, self.read_pieces(gathered.as_ref(), pieces(segments, &range)));
+            match self.put_part(target, &upload, number, body).await {
+                Ok(part) => written.push(part),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        self.complete_or_abort(&upload, outcome.map(|()| written)).await
+    }
+
+    /// Completes the parts of a mixed gathering where they are, and brings them out of the final name's way.
+    async fn complete_gathered(&self, parts: &[Part], segments: &[Segment]) -> Result<ObjectLocation, StorageError> {
+        let size = segments.iter().filter(|segment| matches!(segment.source, Source::Completed { .. }));
+        let size = size.map(|segment| segment.size).sum::<u64>().cast_signed();
+        let staging = ObjectLocation::of_staging(self.gathering.upload);
+        if self.assembly.repeated && self.is_whole(&staging, size).await? {
+            return Ok(staging);
+        }
+        let completed = &self.gathering.target;
+        if !(self.assembly.repeated && self.is_whole(completed, size).await?) {
+            self.complete(completed, begun(self.gathering)?, parts, size).await?;
+        }
+        if *completed != staging {
+            let assembly = Assembly { target: staging.clone(), size, ..self.assembly.clone() };
+            let mover = Assembler { store: self.store, gathering: self.gathering, assembly: &assembly };
+            mover.copy(completed, size.cast_unsigned()).await?;
+            self.store.delete(completed).await?;
+        }
+        Ok(staging)
+    }
+
+    fn read_pieces(&self, gathered: Option<&ObjectLocation>, pieces: Vec<(Source, u64, u64)>) -> ByteBlocks {
+        let reads: Vec<_> = pieces
+            .into_iter()
+            .map(|(source, start, size)| {
+                let (location, start) = match source {
+                    Source::Object { key } => (ObjectLocation { bucket: Visibility::Private, key }, start),
+                    Source::Completed { offset } => {
+                        let gathered = gathered.cloned();
+                        (gathered.unwrap_or_else(|| self.gathering.target.clone()), offset + start)
+                    }
+                };
+                let bucket = self.store.bucket(location.bucket);
+                let request = self.store.bodies.get_object().bucket(bucket).key(location.key);
+                request.range(format!("bytes={start}-{}", start + size - 1))
+            })
+            .collect();
+        let opened = stream::iter(reads).map(|request| async {
+            let object = request.send().await.map_err(|error| std::io::Error::other(errors::failed(error)))?;
+            Ok::<_, BodyError>(blocks(object.body))
+        });
+        opened.buffered(READ_AHEAD).try_flatten().boxed()
+    }
+
+    async fn complete_or_abort(&self, upload: &str, parts: Result<Vec<Part>, StorageError>) -> Result<(), StorageError> {
+        let target = &self.assembly.target;
+        let outcome = match parts {
+            Ok(parts) => self.complete(target, upload, &parts, self.assembly.size).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() && let Err(error) = self.store.abort(target, upload).await {
+            tracing::warn!(%error, path = %target, "a multipart upload is left over");
+        }
+        outcome
+    }
+
+    /// Gives up multipart uploads on the final key that an earlier try began and a crash left behind.
+    async fn abort_strangers(&self, target: &ObjectLocation) -> Result<(), StorageError> {
+        let request = self.store.calls.list_multipart_uploads().bucket(self.store.bucket(target.bucket));
+        let listed = request.prefix(&target.key).send().await.map_err(errors::failed)?;
+        for upload in listed.uploads() {
+            let own = upload.upload_id() == self.gathering.storage_upload_id.as_deref();
+            if let (false, Some(id), Some(key)) = (own, upload.upload_id(), upload.key())
+                && key == target.key
+            {
+                self.store.abort(target, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A source for copies: bucket and key, URL-encoded (Amazon S3 API, `CopyObject`).
+    fn copy_source(&self, location: &ObjectLocation) -> String {
+        format!("{}/{}", self.store.bucket(location.bucket), utf8_percent_encode(&location.key, PATH))
+    }
+}

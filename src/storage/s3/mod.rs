@@ -1,0 +1,273 @@
+//! A store that speaks S3. Large chunks become parts of a multipart upload on the final key, small ones
+//! objects of their own under `.staging/` in the private bucket, and the store puts them together.
+
+mod assemble;
+mod bucket;
+mod client;
+mod errors;
+mod plan;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt};
+use http_body_util::StreamBody;
+use percent_encoding::utf8_percent_encode;
+use tokio::sync::OnceCell;
+use tokio_util::io::ReaderStream;
+use uuid::Uuid;
+
+use self::errors::{absent, failed};
+use self::plan::{Stored, number_of, object_receipt, part_receipt};
+use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
+use crate::config::S3Config;
+use crate::domain::body::{Body, BodyError, ByteBlocks};
+use crate::domain::chunk::StoredChunk;
+use crate::domain::file_name::{PATH, attachment};
+use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
+use crate::spool::Spool;
+
+/// The least size of a part that is not the last (Amazon S3 User Guide, "multipart upload limits").
+const MIN_PART_SIZE: u64 = 5 * 1024 * 1024;
+const READ_BLOCK: usize = 128 * 1024;
+
+/// A store that speaks S3.
+pub struct S3Storage {
+    config: S3Config,
+    /// For calls that carry little: bounded in time, repeated when they fail.
+    calls: Client,
+    /// For bodies: bounded by the least rate of whoever sends them.
+    bodies: Client,
+    /// Signs for the endpoint that callers use.
+    public: Client,
+    spool: Spool,
+    /// Whether strangers can read the public bucket, once that is known.
+    open: Arc<OnceCell<bool>>,
+}
+
+impl S3Storage {
+    /// A store at this endpoint. Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// When no TLS client can be built for an `https` endpoint.
+    pub fn new(config: &S3Config, spool: Spool) -> Result<Self, StorageError> {
+        Ok(Self {
+            calls: client::calls(config),
+            bodies: client::bodies(config),
+            public: client::public(config),
+            config: config.clone(),
+            spool,
+            open: Arc::default(),
+        })
+    }
+
+    fn bucket(&self, visibility: Visibility) -> &str {
+        match visibility {
+            Visibility::Public => &self.config.public_bucket,
+            Visibility::Private => &self.config.private_bucket,
+        }
+    }
+
+    async fn put_object(&self, upload: UploadId, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+        // A name that is never used twice, so that a late writer cannot change acknowledged bytes.
+        let key = format!(".staging/{upload}/{}-{}", index.get(), Uuid::new_v4().simple());
+        let (length, stream) = streamed(body)?;
+        let request = self.bodies.put_object().bucket(&self.config.private_bucket).key(&key).content_length(length);
+        request.body(stream).customize().disable_payload_signing().send().await.map_err(failed)?;
+        Ok(object_receipt(&key))
+    }
+
+    async fn put_part(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+        let begun = begun(gathering)?;
+        let (length, stream) = streamed(body)?;
+        let request = self
+            .bodies
+            .upload_part()
+            .bucket(self.bucket(gathering.target.bucket))
+            .key(&gathering.target.key)
+            .upload_id(begun)
+            .part_number(number_of(index.get())?)
+            .content_length(length);
+        let stored = request.body(stream).customize().disable_payload_signing().send().await.map_err(failed)?;
+        let etag = stored.e_tag().ok_or_else(|| StorageError::Unavailable("the store gave no ETag".into()))?;
+        Ok(part_receipt(etag))
+    }
+
+    async fn get(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<GetObjectOutput, StorageError> {
+        // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
+        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let request =
+            self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
+        request.send().await.map_err(|error| match absent(&error) {
+            true => StorageError::NotFound(location.to_string()),
+            false => failed(error),
+        })
+    }
+}
+
+#[async_trait]
+impl Storage for S3Storage {
+    fn kind(&self) -> &'static str {
+        "S3"
+    }
+
+    async fn prepare(&self) -> Result<(), StorageError> {
+        for bucket in [&self.config.private_bucket, &self.config.public_bucket] {
+            bucket::ensure(&self.calls, bucket).await?;
+        }
+        self.open.get_or_try_init(|| bucket::open_to_strangers(&self.calls, &self.config.public_bucket)).await.map(drop)
+    }
+
+    async fn probe(&self) -> Result<(), StorageError> {
+        for bucket in [&self.config.private_bucket, &self.config.public_bucket] {
+            self.calls.head_bucket().bucket(bucket).send().await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, body: Body) -> Result<Body, StorageError> {
+        Ok(self.spool.measure(body).await?)
+    }
+
+    fn needs_begin(&self, length: Option<u64>) -> bool {
+        length.is_none_or(|length| length >= MIN_PART_SIZE)
+    }
+
+    async fn begin(&self, target: &ObjectLocation, content_type: Option<&ContentType>) -> Result<String, StorageError> {
+        let request = self.calls.create_multipart_upload().bucket(self.bucket(target.bucket)).key(&target.key);
+        let request = request.set_content_type(content_type.map(|content_type| content_type.as_str().to_owned()));
+        let created = request.send().await.map_err(failed)?;
+        let id = created.upload_id().ok_or_else(|| StorageError::Unavailable("the store gave no upload id".into()))?;
+        Ok(id.to_owned())
+    }
+
+    async fn abort(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<(), StorageError> {
+        let request = self.calls.abort_multipart_upload().bucket(self.bucket(target.bucket)).key(&target.key);
+        match request.upload_id(storage_upload_id).send().await {
+            Err(error) if !absent(&error) => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+        match body.length {
+            Some(length) if length < MIN_PART_SIZE => self.put_object(gathering.upload, index, body).await,
+            _ => self.put_part(gathering, index, body).await,
+        }
+    }
+
+    async fn assemble(
+        &self,
+        gathering: &Gathering,
+        chunks: &[StoredChunk],
+        assembly: &Assembly,
+    ) -> Result<(), StorageError> {
+        assemble::Assembler { store: self, gathering, assembly }.run(chunks).await
+    }
+
+    fn leaves_debris(&self, gathering: &Gathering, chunks: &[StoredChunk], target: &ObjectLocation) -> bool {
+        let parts = gathering.storage_upload_id.is_some() && gathering.target != *target;
+        parts || chunks.iter().any(|chunk| matches!(Stored::of(chunk), Ok(Stored::Object(_))))
+    }
+
+    async fn discard(
+        &self,
+        gathering: &Gathering,
+        chunks: &[StoredChunk],
+        keep: Option<&ObjectLocation>,
+    ) -> Result<(), StorageError> {
+        if let Some(begun) = &gathering.storage_upload_id {
+            self.abort(&gathering.target, begun).await?;
+            if keep != Some(&gathering.target) {
+                self.delete(&gathering.target).await?;
+            }
+        }
+        for chunk in chunks {
+            if let Ok(Stored::Object(key)) = Stored::of(chunk) {
+                let location = ObjectLocation { bucket: Visibility::Private, key: key.to_owned() };
+                self.delete(&location).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError> {
+        let object = self.get(location, range).await?;
+        let length = object.content_length().unwrap_or(0).cast_unsigned();
+        Ok(Body::sized(length, blocks(object.body)))
+    }
+
+    async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
+        let request = self.calls.head_object().bucket(self.bucket(location.bucket)).key(&location.key);
+        match request.send().await {
+            Ok(object) => Ok(Some(ObjectStat {
+                size: object.content_length().unwrap_or(0),
+                modified: object.last_modified().and_then(|at| DateTime::<Utc>::from_timestamp(at.secs(), 0)),
+            })),
+            Err(error) if absent(&error) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError> {
+        let request = self.calls.delete_object().bucket(self.bucket(location.bucket)).key(&location.key);
+        match request.send().await {
+            Err(error) if !absent(&error) => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn public_link(&self, location: &ObjectLocation) -> Option<String> {
+        if location.bucket != Visibility::Public || !self.public_objects_are_open().await {
+            return None;
+        }
+        let base = self.config.public_url.as_str().trim_end_matches('/');
+        Some(format!("{base}/{}/{}", self.config.public_bucket, utf8_percent_encode(&location.key, PATH)))
+    }
+
+    async fn signed_link(
+        &self,
+        location: &ObjectLocation,
+        options: &LinkOptions,
+    ) -> Result<Option<String>, StorageError> {
+        let signing = PresigningConfig::expires_in(options.valid_for)
+            .map_err(|error| StorageError::Refused(error.to_string()))?;
+        let request = self
+            .public
+            .get_object()
+            .bucket(self.bucket(location.bucket))
+            .key(&location.key)
+            .response_content_type(options.content_type.as_str())
+            .response_content_disposition(attachment(options.filename.as_ref(), &location.key));
+        let signed = request.presigned(signing).await.map_err(failed)?;
+        Ok(Some(signed.uri().to_owned()))
+    }
+
+    async fn public_objects_are_open(&self) -> bool {
+        self.open.get().copied().unwrap_or(false)
+    }
+}
+
+fn begun(gathering: &Gathering) -> Result<&str, StorageError> {
+    let missing = || StorageError::Damaged(format!("upload {} has parts but no multipart upload", gathering.upload));
+    gathering.storage_upload_id.as_deref().ok_or_else(missing)
+}
+
+/// The body as the SDK wants it: sent as it comes, never held, never sent twice.
+fn streamed(body: Body) -> Result<(i64, ByteStream), StorageError> {
+    let length = body.length.ok_or_else(|| StorageError::Refused("a body without a length".into()))?;
+    let frames = body.blocks.map_ok(http_body::Frame::data);
+    // The SDK asks for a body that is Sync; the stream is polled by one task only.
+    let body = SdkBody::from_body_1_x(StreamBody::new(sync_wrapper::SyncStream::new(frames)));
+    Ok((length.cast_signed(), ByteStream::new(body)))
+}
+
+fn blocks(stream: ByteStream) -> ByteBlocks {
+    ReaderStream::with_capacity(stream.into_async_read(), READ_BLOCK).map_err(BodyError::from).boxed()
+}
