@@ -87,7 +87,8 @@ impl App {
         fs::create_dir_all(&temporary)
             .with_context(|| format!("APP_DATA_DIR is {folder:?}, but no folder can be made or written there"))?;
         let spool = Spool::new(temporary);
-        let ports = Ports { database: database(&config), storage: storage(&config, &spool)?, queue: queue(&config, name) };
+        let ports =
+            Ports { database: database(&config), storage: storage(&config, &spool)?, queue: queue(&config, name) };
         Ok(Self {
             config,
             ports,
@@ -165,13 +166,14 @@ impl App {
         Ok(url)
     }
 
-    /// Brings database and store into shape, trying until both answer or the service stops.
+    /// Brings the database into shape, trying until it answers or the service stops, and the store in the background:
+    /// what does not need it goes on meanwhile.
     ///
     /// # Errors
     /// When a migration cannot work: another version's schema, or a broken one.
     pub async fn prepare(&self) -> anyhow::Result<()> {
-        let (database, ()) = tokio::join!(self.prepare_database(), self.prepare_store());
-        database
+        self.tasks.spawn(prepare_store(Arc::clone(&self.ports.storage), self.stop.clone()));
+        self.prepare_database().await
     }
 
     async fn prepare_database(&self) -> anyhow::Result<()> {
@@ -179,6 +181,7 @@ impl App {
         loop {
             match self.migrate().await {
                 Ok(()) => {
+                    tracing::info!("ready");
                     self.prepared.cancel();
                     return Ok(());
                 }
@@ -189,17 +192,6 @@ impl App {
             }
             if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Ok(());
-            }
-            pause = (pause * 2).min(SLOWEST_RETRY);
-        }
-    }
-
-    async fn prepare_store(&self) {
-        let mut pause = FIRST_RETRY;
-        while let Err(error) = self.ports.storage.prepare().await {
-            tracing::warn!(%error, "the object store is not ready; trying again");
-            if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return;
             }
             pause = (pause * 2).min(SLOWEST_RETRY);
         }
@@ -219,6 +211,17 @@ impl App {
             Database::MySql(_) => None,
         };
         self.ports.database.migrate().await.context("the database could not be migrated")
+    }
+}
+
+async fn prepare_store(store: SharedStorage, stop: CancellationToken) {
+    let mut pause = FIRST_RETRY;
+    while let Some(Err(error)) = stop.run_until_cancelled(store.prepare()).await {
+        tracing::warn!(%error, "the object store is not ready; trying again");
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+        pause = (pause * 2).min(SLOWEST_RETRY);
     }
 }
 
@@ -259,10 +262,14 @@ fn storage(config: &Config, spool: &Spool) -> anyhow::Result<SharedStorage> {
 fn queue(config: &Config, name: &'static str) -> SharedQueue {
     match &config.queue {
         QueueConfig::InProcess => Arc::new(InProcessQueue::default()),
-        QueueConfig::RabbitMq { host, port, user, password } => {
-            let (host, user, password) = (host.clone(), user.clone(), password.clone());
-            Arc::new(RabbitMqQueue::new(RabbitMqOptions { host, port: *port, user, password, name }))
-        }
+        QueueConfig::RabbitMq { host, port, user, password, queue } => Arc::new(RabbitMqQueue::new(RabbitMqOptions {
+            host: host.clone(),
+            port: *port,
+            user: user.clone(),
+            password: password.clone(),
+            queue: queue.clone(),
+            name,
+        })),
     }
 }
 

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogConfig;
 
 /// What the libraries below us say is of use to nobody at night, unless the operator asks for it.
-const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=error,async_rs=error";
+const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=off,async_rs=off";
 
 /// Starts the log on standard error.
 ///

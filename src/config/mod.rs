@@ -130,6 +130,8 @@ pub enum QueueConfig {
         user: String,
         /// Password.
         password: SecretString,
+        /// Name of the queue.
+        queue: String,
     },
 }
 
@@ -161,9 +163,12 @@ impl Config {
     /// # Errors
     /// All mistakes together.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        let from_file = dotenvy::dotenv_iter().map(|lines| lines.filter_map(Result::ok).collect::<Vec<_>>());
-        let variables = from_file.unwrap_or_default().into_iter().chain(std::env::vars());
-        Self::parse(variables.collect())
+        let from_file = match dotenvy::from_path_iter(".env") {
+            Ok(lines) => lines.collect::<Result<Vec<_>, _>>().map_err(|error| ConfigErrors::unreadable(&error))?,
+            Err(error) if error.not_found() => Vec::new(),
+            Err(error) => return Err(ConfigErrors::unreadable(&error)),
+        };
+        Self::parse(from_file.into_iter().chain(std::env::vars()).collect())
     }
 
     /// Reads these variables; a later one of the same name wins.
@@ -243,6 +248,7 @@ fn queue(reader: &mut Reader) -> QueueConfig {
         port: reader.number("RABBITMQ_PORT", 1, u16::MAX),
         user: reader.required("RABBITMQ_DEFAULT_USER", "RABBITMQ_HOST"),
         password: reader.secret("RABBITMQ_DEFAULT_PASS", "RABBITMQ_HOST"),
+        queue: reader.required("RABBITMQ_QUEUE", "RABBITMQ_HOST"),
     }
 }
 

@@ -16,6 +16,17 @@ use super::settings::{SETTINGS, Setting};
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigErrors(Vec<String>);
 
+impl ConfigErrors {
+    /// The file `.env` cannot be read. The line is not shown: it may hold a secret.
+    pub(super) fn unreadable(error: &dotenvy::Error) -> Self {
+        let cause = match error {
+            dotenvy::Error::LineParse(_, position) => format!("a line breaks the format at character {}", position + 1),
+            other => other.to_string(),
+        };
+        Self(vec![format!(".env cannot be read: {cause}")])
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration is wrong:")?;
@@ -131,7 +142,9 @@ impl Reader {
                 (ascii == origin.trim_end_matches('/')).then_some(ascii)
             })
             .collect();
-        parsed.unwrap_or_else(|| self.refuse(name, &value, "origins such as https://app.example.org, separated by commas"))
+        parsed.unwrap_or_else(|| {
+            self.refuse(name, &value, "origins such as https://app.example.org, separated by commas")
+        })
     }
 
     /// A bucket that must differ from another one, lest private files become public.

@@ -53,6 +53,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("RABBITMQ_PORT", "5672"),
     plain("RABBITMQ_DEFAULT_USER", "guest"),
     Setting { name: "RABBITMQ_DEFAULT_PASS", default: Some("guest"), secret: true },
+    plain("RABBITMQ_QUEUE", "filemanager.jobs"),
     plain("JOB_MAX_ATTEMPTS", "8"),
     plain("JOB_LEASE", "60"),
     plain("JOB_SWEEP_INTERVAL", "5"),

@@ -53,7 +53,9 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
 #[test]
 fn an_endpoint_is_host_and_port_or_a_url() {
     let keys = [("MINIO_ACCESS_KEY", "k"), ("MINIO_SECRET_KEY", "s")];
-    for (given, expected) in [("minio:9000", "http://minio:9000/"), ("https://s3.example.org", "https://s3.example.org/")] {
+    for (given, expected) in
+        [("minio:9000", "http://minio:9000/"), ("https://s3.example.org", "https://s3.example.org/")]
+    {
         let config = parse(&[keys[0], keys[1], ("MINIO_ENDPOINT", given)]).unwrap();
         let StorageConfig::S3(s3) = config.storage else { panic!("no S3 store") };
         assert_eq!(s3.endpoint.as_str(), expected);

@@ -18,9 +18,10 @@ impl ContentType {
         if text.chars().count() > MAX_CHARS {
             return Err(Invalid(format!("string should have at most {MAX_CHARS} characters")));
         }
+        let sendable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         match text.parse::<mime::Mime>() {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(_) => Err(Invalid::new("input should be a valid media type such as 'image/jpeg'")),
+            Ok(parsed) if sendable && !parsed.subtype().as_str().is_empty() => Ok(Self(text.to_owned())),
+            _ => Err(Invalid::new("input should be a valid media type such as 'image/jpeg'")),
         }
     }
 

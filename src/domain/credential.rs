@@ -84,7 +84,12 @@ mod tests {
     fn only_all_names_with_all_values_are_admitted() {
         let kept = credential(r#"{"user_id": 1, "page_id": "x"}"#);
         assert!(kept.admits(&credential(r#"{"page_id": "x", "user_id": "1"}"#)));
-        for other in [r#"{"user_id": 1}"#, r#"{"user_id": 1, "page_id": "y"}"#, r#"{"user_id": 1, "page_id": "x", "z": 1}"#, r#"{"user_id": 1, "page": "x"}"#] {
+        for other in [
+            r#"{"user_id": 1}"#,
+            r#"{"user_id": 1, "page_id": "y"}"#,
+            r#"{"user_id": 1, "page_id": "x", "z": 1}"#,
+            r#"{"user_id": 1, "page": "x"}"#,
+        ] {
             assert!(!kept.admits(&credential(other)), "{other}");
         }
     }

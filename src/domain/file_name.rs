@@ -54,7 +54,8 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 #[must_use]
 pub fn attachment(name: Option<&FileName>, key: &str) -> String {
     let name = name.map_or_else(|| key.rsplit('/').next().unwrap_or(key), FileName::as_str);
-    let plain = |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/' | '%') || c == ' ' { c } else { '_' };
+    let plain =
+        |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/' | '%') || c == ' ' { c } else { '_' };
     let ascii: String = name.chars().map(plain).collect();
     if ascii == name {
         return format!("attachment; filename=\"{ascii}\"");

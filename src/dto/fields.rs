@@ -142,7 +142,11 @@ mod tests {
     fn integers_are_refused_in_the_contracts_words() {
         assert_eq!(integer("7", 0, 10).unwrap(), 7);
         for bad in ["", "x", "1.5", "1e3", "0x1", "--1", "1 2"] {
-            assert_eq!(message(bad), "input should be a valid integer, unable to parse string as an integer", "{bad:?}");
+            assert_eq!(
+                message(bad),
+                "input should be a valid integer, unable to parse string as an integer",
+                "{bad:?}"
+            );
         }
         for small in ["-1", "-99999999999999999999"] {
             assert_eq!(message(small), "input should be greater than or equal to 0", "{small}");

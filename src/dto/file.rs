@@ -39,13 +39,13 @@ pub struct FileAnswer {
 }
 
 impl FileAnswer {
-    /// A file with a link to its bytes.
+    /// A file with its object's path and a link to its bytes.
     #[must_use]
-    pub fn new(file: &File, download_url: String) -> Self {
+    pub fn new(file: &File, path: String, download_url: String) -> Self {
         Self {
             id: file.id.0,
             filename: file.filename.as_ref().map(|name| name.as_str().to_owned()),
-            path: file.location.to_string(),
+            path,
             content_type: file.content_type.as_str().to_owned(),
             size: file.size,
             detail: file.detail.as_ref().map(|detail| serde_json::json!(detail)),

@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use super::fields::{FieldReader, Fields};
 use crate::domain::upload::{MAX_FILE_SIZE, UploadHints};
-use crate::domain::{
-    ContentType, Credential, Detail, FileId, FileName, MAX_CHUNKS, UploadId, Visibility,
-};
+use crate::domain::{ContentType, Credential, Detail, FileId, FileName, MAX_CHUNKS, UploadId, Visibility};
 use crate::services::FieldError;
 use crate::services::completion::Completion;
 
@@ -267,7 +265,11 @@ mod tests {
 
     #[test]
     fn only_an_empty_file_has_no_chunks_and_no_bytes() {
-        let base = [("upload_id", "f28a2047-2409-4a88-af3b-227038f6c81c"), ("file_extension", "txt"), ("content_type", "text/plain")];
+        let base = [
+            ("upload_id", "f28a2047-2409-4a88-af3b-227038f6c81c"),
+            ("file_extension", "txt"),
+            ("content_type", "text/plain"),
+        ];
         let parse = |chunks: &str, size: &str| {
             let mut fields = fields(&base);
             fields.insert("total_chunks", chunks.to_owned());
@@ -284,7 +286,8 @@ mod tests {
     #[test]
     fn init_needs_nothing_but_refuses_contradictions() {
         assert!(InitRequest::parse(&Fields::default()).is_ok());
-        let errors = InitRequest::parse(&fields(&[("credential", r#"{"a":1}"#), ("visibility", "public")])).unwrap_err();
+        let errors =
+            InitRequest::parse(&fields(&[("credential", r#"{"a":1}"#), ("visibility", "public")])).unwrap_err();
         assert_eq!(wrong(errors), ["visibility"]);
     }
 }

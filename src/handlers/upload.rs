@@ -55,5 +55,5 @@ pub async fn retry(state: &ApiState, request: RetryRequest, trace_id: &str) -> R
 }
 
 pub(super) async fn answer(state: &ApiState, file: &File) -> Result<FileAnswer, Failure> {
-    Ok(FileAnswer::new(file, state.files.download_url(file).await?))
+    Ok(FileAnswer::new(file, state.files.path(file), state.files.download_url(file).await?))
 }

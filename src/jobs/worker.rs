@@ -119,7 +119,12 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {
-        (Written::Done, _) => tracing::info!(kind, %subject, attempt, duration_ms, "job done"),
+        (Written::Done(follow_up), _) => {
+            tracing::info!(kind, %subject, attempt, duration_ms, "job done");
+            if let Some(id) = follow_up {
+                context.announcer.announce(*id, &job.trace_id);
+            }
+        }
         (Written::Again(pause), JobOutcome::Retry(cause)) => {
             let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause, "job to be tried again");

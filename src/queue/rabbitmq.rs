@@ -18,9 +18,6 @@ use tokio::time::timeout;
 
 use super::{Delivery, JobQueue, Notice, QueueError};
 
-const QUEUE: &str = "filemanager.jobs";
-const DEAD_LETTER_EXCHANGE: &str = "filemanager.dead";
-const DEAD_LETTER_QUEUE: &str = "filemanager.dead-letters";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 const HEARTBEAT_SECONDS: u16 = 10;
@@ -37,6 +34,8 @@ pub struct RabbitMqOptions {
     pub user: String,
     /// Password.
     pub password: SecretString,
+    /// The queue. `<queue>.dead` is its dead-letter exchange, `<queue>.dead-letters` the queue behind that.
+    pub queue: String,
     /// The name that the server's console shows for the connections.
     pub name: &'static str,
 }
@@ -72,7 +71,7 @@ impl RabbitMqQueue {
             let properties = ConnectionProperties::default().with_connection_name(self.options.name.into());
             let connection = Connection::connect_uri(self.uri(), properties).await?;
             let channel = connection.create_channel().await?;
-            declare(&channel).await?;
+            declare(&channel, &self.options.queue).await?;
             Ok::<_, lapin::Error>(Link { connection, channel })
         };
         match timeout(CONNECT_TIMEOUT, link).await {
@@ -117,19 +116,22 @@ impl RabbitMqQueue {
 }
 
 /// Declares the queues. A quorum queue, because RabbitMQ 4 keeps no other kind on more than one node.
-async fn declare(channel: &Channel) -> Result<(), lapin::Error> {
+async fn declare(channel: &Channel, queue: &str) -> Result<(), lapin::Error> {
+    let (dead_letter_exchange, dead_letters) = (format!("{queue}.dead"), format!("{queue}.dead-letters"));
     let text = |value: &str| AMQPValue::LongString(LongString::from(value));
     let mut quorum = FieldTable::default();
     quorum.insert(ShortString::from("x-queue-type"), text("quorum"));
     let mut jobs = quorum.clone();
-    jobs.insert(ShortString::from("x-dead-letter-exchange"), text(DEAD_LETTER_EXCHANGE));
+    jobs.insert(ShortString::from("x-dead-letter-exchange"), text(&dead_letter_exchange));
     let exchange = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let none = FieldTable::default();
-    channel.exchange_declare(DEAD_LETTER_EXCHANGE.into(), ExchangeKind::Fanout, exchange, none.clone()).await?;
-    channel.queue_declare(DEAD_LETTER_QUEUE.into(), QueueDeclareOptions::durable(), quorum).await?;
+    channel
+        .exchange_declare(dead_letter_exchange.as_str().into(), ExchangeKind::Fanout, exchange, none.clone())
+        .await?;
+    channel.queue_declare(dead_letters.as_str().into(), QueueDeclareOptions::durable(), quorum).await?;
     let bind = QueueBindOptions::default();
-    channel.queue_bind(DEAD_LETTER_QUEUE.into(), DEAD_LETTER_EXCHANGE.into(), "".into(), bind, none).await?;
-    channel.queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), jobs).await?;
+    channel.queue_bind(dead_letters.into(), dead_letter_exchange.into(), "".into(), bind, none).await?;
+    channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), jobs).await?;
     Ok(())
 }
 
@@ -148,7 +150,10 @@ impl JobQueue for RabbitMqQueue {
                 .with_delivery_mode(PERSISTENT)
                 .with_content_type("application/json".into())
                 .with_message_id(notice.job_id.to_string().into());
-            channel.basic_publish("".into(), QUEUE.into(), options, &payload, properties).await?.await
+            channel
+                .basic_publish("".into(), self.options.queue.as_str().into(), options, &payload, properties)
+                .await?
+                .await
         };
         let confirmed = match timeout(CONFIRM_TIMEOUT, publish).await {
             // Anything else, a returned message too, means that no queue has it.
@@ -165,7 +170,8 @@ impl JobQueue for RabbitMqQueue {
         let link = self.connect().await?;
         link.channel.basic_qos(at_once, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
-        let consumer = link.channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?;
+        let queue = self.options.queue.as_str().into();
+        let consumer = link.channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
         let deliveries = consumer.take_while(|delivery| std::future::ready(delivery.is_ok())).filter_map(read);
         // The link lives as long as the stream does.
         Ok(deliveries.chain(futures::stream::pending().take_until(async move { drop(link) })).boxed())

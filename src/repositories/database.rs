@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
@@ -18,6 +19,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
+/// How long one process waits for another that migrates.
+const MIGRATION_LOCK_SECONDS: i64 = 30;
+const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('filemanager.', DATABASE()), ?) AS SIGNED)";
+const UNLOCK: &str = "DO RELEASE_LOCK(CONCAT('filemanager.', DATABASE()))";
 /// How often a transaction that lost a deadlock is tried.
 pub const DEADLOCK_ATTEMPTS: u32 = 10;
 
@@ -107,9 +112,20 @@ impl Database {
     ///
     /// # Errors
     /// When the database is away or a migration fails.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
         match self {
-            Self::MySql(pool) => sqlx::migrate!("migrations/mysql").run(pool).await,
+            Self::MySql(pool) => {
+                // sqlx takes a lock too, but without an end to the waiting, which MariaDB takes for no waiting at all.
+                let mut lock = pool.acquire().await?;
+                let (locked,): (Option<i64>,) =
+                    sqlx::query_as(LOCK).bind(MIGRATION_LOCK_SECONDS).fetch_one(&mut *lock).await?;
+                if locked != Some(1) {
+                    return Err(sqlx::Error::PoolTimedOut.into());
+                }
+                let migrated = sqlx::migrate!("migrations/mysql").run(pool).await;
+                sqlx::query(UNLOCK).execute(&mut *lock).await?;
+                migrated
+            }
             Self::Sqlite { full, .. } => sqlx::migrate!("migrations/sqlite").run(full).await,
         }
     }
@@ -150,8 +166,7 @@ impl Database {
             Self::Sqlite { full, relaxed, turn, .. } => {
                 let turn = Arc::clone(turn).lock_owned().await;
                 let pool = if durability == Durability::Full { full } else { relaxed };
-                let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-                Transaction::Sqlite { transaction, _turn: turn }
+                Transaction::Sqlite(SqliteTransaction::begin(pool.acquire().await?, turn).await?)
             }
         })
     }
@@ -187,12 +202,39 @@ pub enum Transaction {
     /// On MySQL or MariaDB.
     MySql(sqlx::Transaction<'static, MySql>),
     /// On SQLite.
-    Sqlite {
-        /// The transaction.
-        transaction: sqlx::Transaction<'static, Sqlite>,
-        /// Held until the transaction's end.
-        _turn: OwnedMutexGuard<()>,
-    },
+    Sqlite(SqliteTransaction),
+}
+
+/// A transaction on SQLite. Of our own, because a commit that fails for want of space has rolled back already, which
+/// leaves a connection of sqlx's that believes to be in a transaction for good.
+pub struct SqliteTransaction {
+    connection: PoolConnection<Sqlite>,
+    /// Until this is set, the connection is not fit for anybody else.
+    ended: bool,
+    /// Held until the transaction's end.
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl SqliteTransaction {
+    async fn begin(connection: PoolConnection<Sqlite>, turn: OwnedMutexGuard<()>) -> Result<Self, sqlx::Error> {
+        let mut begun = Self { connection, ended: false, _turn: turn };
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *begun.connection).await?;
+        Ok(begun)
+    }
+
+    async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(statement).execute(&mut *self.connection).await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTransaction {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl Transaction {
@@ -203,9 +245,9 @@ impl Transaction {
     pub async fn finish<T, E: From<RepositoryError>>(self, outcome: Result<T, E>) -> Result<T, E> {
         let ended = match (self, &outcome) {
             (Self::MySql(transaction), Ok(_)) => transaction.commit().await,
-            (Self::Sqlite { transaction, .. }, Ok(_)) => transaction.commit().await,
+            (Self::Sqlite(transaction), Ok(_)) => transaction.end("COMMIT").await,
             (Self::MySql(transaction), Err(_)) => transaction.rollback().await,
-            (Self::Sqlite { transaction, .. }, Err(_)) => transaction.rollback().await,
+            (Self::Sqlite(transaction), Err(_)) => transaction.end("ROLLBACK").await,
         };
         match (ended, &outcome) {
             (Err(error), Ok(_)) => return Err(RepositoryError::from(error).into()),
@@ -245,7 +287,7 @@ impl Session for Transaction {
     fn handle(&mut self) -> Handle<'_> {
         match self {
             Self::MySql(transaction) => Handle::MySql(transaction),
-            Self::Sqlite { transaction, .. } => Handle::Sqlite(transaction),
+            Self::Sqlite(transaction) => Handle::Sqlite(&mut transaction.connection),
         }
     }
 }

@@ -9,8 +9,8 @@ pub mod jobs;
 pub mod owners;
 pub mod uploads;
 
-pub use database::{Connection, DEADLOCK_ATTEMPTS, Database, Deadlocked, Durability, Session, Transaction};
 pub(crate) use database::in_transaction;
+pub use database::{Connection, DEADLOCK_ATTEMPTS, Database, Deadlocked, Durability, Session, Transaction};
 pub use error::{Constraint, RepositoryError};
 
 use database::{execute, on};

@@ -31,7 +31,10 @@ const BASE_PATH: &str = "/api/v1";
 const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
 
 #[derive(OpenApi)]
-#[openapi(info(title = "File manager", description = "Takes in files of any size in chunks and gives them out by link."))]
+#[openapi(info(
+    title = "File manager",
+    description = "Takes in files of any size in chunks and gives them out by link."
+))]
 struct Description;
 
 fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {

@@ -73,7 +73,8 @@ fn request_id(request: &Request) -> String {
 fn trace_id(request: &Request) -> String {
     let given = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
     let id = given.and_then(|text| text.split('-').nth(1));
-    let usable = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    let usable =
+        |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
     id.filter(usable).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)
 }
 
@@ -132,4 +133,3 @@ impl http_body::Body for Counted {
         self.body.size_hint()
     }
 }
-

@@ -11,7 +11,6 @@ use crate::repositories::{RepositoryError, chunks, files, uploads};
 use crate::storage::{Assembly, Gathering, StorageError};
 
 const DAMAGED: &str = "The stored bytes are not the ones that were sent. Please upload the file again.";
-const REFUSED: &str = "The object store refused to keep the file. Please tell the operator of this service.";
 
 /// What the jobs do with an upload's bytes.
 #[derive(Clone)]
@@ -67,7 +66,8 @@ impl AssemblyService {
 
     async fn try_discard(&self, id: UploadId) -> Result<(), String> {
         let (upload, chunks, file) = self.load_upload(id).await.map_err(|error| error.to_string())?;
-        let Some(upload) = upload.filter(|upload| matches!(upload.state, UploadState::Completed | UploadState::Aborted))
+        let Some(upload) =
+            upload.filter(|upload| matches!(upload.state, UploadState::Completed | UploadState::Aborted))
         else {
             return Ok(());
         };
@@ -112,8 +112,8 @@ fn fail(sentence: &str, cause: &str) -> JobOutcome {
 fn outcome_of(error: &StorageError) -> JobOutcome {
     match error {
         StorageError::NotFound(_) | StorageError::Damaged(_) => fail(DAMAGED, &error.to_string()),
-        StorageError::Refused(_) => fail(REFUSED, &error.to_string()),
-        StorageError::Full(_) | StorageError::Unavailable(_) | StorageError::Body(_) => {
+        // A refusal too: keys are changed, rights are mended.
+        StorageError::Refused(_) | StorageError::Full(_) | StorageError::Unavailable(_) | StorageError::Body(_) => {
             JobOutcome::Retry(error.to_string())
         }
     }

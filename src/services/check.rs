@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use super::health::HealthService;
 use super::Ports;
+use super::health::HealthService;
 use crate::domain::body::Body;
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};

@@ -14,7 +14,8 @@ use crate::domain::{
 };
 use crate::jobs::assemble_file;
 use crate::repositories::{
-    Constraint, Deadlocked, Durability, RepositoryError, Transaction, chunks, files, in_transaction, jobs, now, owners, uploads,
+    Constraint, Deadlocked, Durability, RepositoryError, Transaction, chunks, files, in_transaction, jobs, now, owners,
+    uploads,
 };
 
 /// What a caller says of the finished file.
@@ -158,12 +159,8 @@ async fn record(
     let chunks = chunks::stored(tx, id).await?;
     let file = file_of(completion, &upload, &chunks, public_objects_are_open).map_err(CompletionError::Invalid)?;
     files::insert(tx, &file).await?;
-    let job = NewJob {
-        id: JobId::random(),
-        kind: assemble_file::NAME,
-        subject: file.id.0,
-        trace_id: trace_id.to_owned(),
-    };
+    let job =
+        NewJob { id: JobId::random(), kind: assemble_file::NAME, subject: file.id.0, trace_id: trace_id.to_owned() };
     jobs::insert(tx, &job).await?;
     Ok(Outcome::New(file, job.id))
 }
@@ -215,7 +212,8 @@ fn check_chunks(completion: &Completion, chunks: &[StoredChunk]) -> Result<(), V
     }
     let surplus: Vec<i64> = stored.into_iter().filter(|index| *index >= completion.total_chunks).collect();
     if !surplus.is_empty() {
-        let message = format!("{} chunks expected, but also received: {}", completion.total_chunks, in_ranges(&surplus));
+        let message =
+            format!("{} chunks expected, but also received: {}", completion.total_chunks, in_ranges(&surplus));
         return Err(invalid_field("total_chunks", message));
     }
     let received: i64 = chunks.iter().map(|chunk| chunk.fingerprint.size).sum();
@@ -229,10 +227,11 @@ fn check_chunks(completion: &Completion, chunks: &[StoredChunk]) -> Result<(), V
 /// The CRC of the whole file, from those of its chunks.
 fn combined_crc(chunks: &[StoredChunk]) -> u64 {
     let parts = chunks.iter().map(|chunk| (chunk.fingerprint.crc, chunk.fingerprint.size.cast_unsigned()));
-    parts.reduce(|(crc, size), (next, next_size)| {
-        (checksum_combine(CrcAlgorithm::Crc64Nvme, crc, next, next_size), size + next_size)
-    })
-    .map_or(0, |(crc, _)| crc)
+    parts
+        .reduce(|(crc, size), (next, next_size)| {
+            (checksum_combine(CrcAlgorithm::Crc64Nvme, crc, next, next_size), size + next_size)
+        })
+        .map_or(0, |(crc, _)| crc)
 }
 
 #[cfg(test)]
@@ -279,7 +278,10 @@ mod tests {
         let chunks = [chunk(0, b"ab"), chunk(2, b"c")];
         assert_eq!(complaint(6, 3, &chunks), "missing chunks: 1, 3-5");
         assert_eq!(complaint(1, 2, &chunks), "1 chunks expected, but also received: 2");
-        assert_eq!(complaint(2, 9, &[chunk(0, b"ab"), chunk(1, b"c")]), "the chunks have 3 bytes, but total_size says 9");
+        assert_eq!(
+            complaint(2, 9, &[chunk(0, b"ab"), chunk(1, b"c")]),
+            "the chunks have 3 bytes, but total_size says 9"
+        );
         assert!(check_chunks(&completion(0, 0), &[]).is_ok());
     }
 

@@ -1,8 +1,8 @@
 //! What services can fail with in common.
 
 use crate::domain::Invalid;
-use crate::repositories::RepositoryError;
 use crate::repositories::Deadlocked;
+use crate::repositories::RepositoryError;
 use crate::storage::StorageError;
 
 /// A field of the caller's that is wrong.

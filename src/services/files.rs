@@ -93,6 +93,12 @@ impl FileService {
         }
     }
 
+    /// Where the object lies, as callers see it: `<bucket>/<key>`.
+    #[must_use]
+    pub fn path(&self, file: &File) -> String {
+        format!("{}/{}", self.ports.storage.bucket_name(file.location.bucket), file.location.key)
+    }
+
     /// A link to the file's bytes.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ use crate::repositories::jobs::Ending;
 use crate::repositories::{Durability, RepositoryError, Transaction, files, in_transaction, jobs, now, uploads};
 
 /// What is told to a person when a job was tried as often as it may be.
-const GIVEN_UP: &str = "The file could not be stored, because the object store or the database did not answer. \
-                        Please try again.";
+const GIVEN_UP: &str = "The file could not be stored, because the object store did not take it. Please try again, and \
+                        tell the operator of this service if it stays.";
 
 /// Announces jobs in the background, because no caller should wait for the broker.
 #[derive(Clone)]
@@ -88,8 +88,8 @@ pub enum JobOutcome {
 /// What was written down of an ending.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Written {
-    /// The job is done.
-    Done,
+    /// The job is done, and another one follows from it that is to be announced.
+    Done(Option<JobId>),
     /// The job has failed for good.
     Failed,
     /// The job will run again after this pause.
@@ -155,10 +155,7 @@ impl Ledger {
                 if !jobs::end(tx, job, Ending::Done).await? {
                     return Ok(Written::Lost);
                 }
-                if of_file {
-                    finish_file(tx, job, *debris).await?;
-                }
-                Ok(Written::Done)
+                Ok(Written::Done(if of_file { finish_file(tx, job, *debris).await? } else { None }))
             }
             JobOutcome::Retry(cause) if job.attempts < self.max_attempts => {
                 let pause = backoff(job.attempts);
@@ -203,11 +200,12 @@ async fn set_status(
     files::set_status(tx, FileId(job.subject), [FileStatus::Pending, FileStatus::Started], to, error).await
 }
 
-async fn finish_file(tx: &mut Transaction, job: &ClaimedJob, debris: bool) -> Result<(), RepositoryError> {
+/// Makes the file downloadable; the job that removes what its upload left behind, if there is anything.
+async fn finish_file(tx: &mut Transaction, job: &ClaimedJob, debris: bool) -> Result<Option<JobId>, RepositoryError> {
     set_status(tx, job, FileStatus::Success, None).await?;
-    let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(()) };
+    let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(None) };
     uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
-    if debris { insert_discard(tx, file.upload_id, &job.trace_id).await.map(drop) } else { Ok(()) }
+    if debris { insert_discard(tx, file.upload_id, &job.trace_id).await.map(Some) } else { Ok(None) }
 }
 
 /// Inserts the job that removes what an upload left behind.

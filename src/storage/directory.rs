@@ -59,6 +59,10 @@ impl Storage for DirectoryStorage {
         "directory"
     }
 
+    fn bucket_name(&self, bucket: Visibility) -> &str {
+        bucket.as_str()
+    }
+
     async fn prepare(&self) -> Result<(), StorageError> {
         let folders = [
             self.root.join("staging"),
@@ -208,7 +212,8 @@ async fn write_at(mut file: File, start: u64, body: Body) -> Result<(), (File, S
             Err(error) => return Err((file, error.into())),
         };
         let written = tokio::task::spawn_blocking(move || {
-            let written = write_all(&file, position, &pending).and_then(|()| if end { file.sync_data() } else { Ok(()) });
+            let written =
+                write_all(&file, position, &pending).and_then(|()| if end { file.sync_data() } else { Ok(()) });
             (file, written)
         });
         match written.await {
@@ -303,16 +308,23 @@ fn compact(source: &File, path: &Path, pieces: &[(u64, u64)]) -> io::Result<()> 
         let (mut from, end) = (start, start + length);
         while from < end {
             let wanted = usize::try_from(end - from).unwrap_or(usize::MAX);
-            let copied = match rustix::fs::copy_file_range(source, Some(&mut from), &destination, Some(&mut written), wanted) {
-                Ok(copied) => copied,
-                // The file system cannot: copy the block through memory instead.
-                Err(rustix::io::Errno::XDEV | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
-                    copy_block(source, &mut from, &destination, &mut written, wanted)?
-                }
-                Err(error) => return Err(error.into()),
-            };
+            let copied =
+                match rustix::fs::copy_file_range(source, Some(&mut from), &destination, Some(&mut written), wanted) {
+                    Ok(copied) => copied,
+                    // The file system cannot: copy the block through memory instead.
+                    Err(
+                        rustix::io::Errno::XDEV
+                        | rustix::io::Errno::NOSYS
+                        | rustix::io::Errno::OPNOTSUPP
+                        | rustix::io::Errno::INVAL,
+                    ) => copy_block(source, &mut from, &destination, &mut written, wanted)?,
+                    Err(error) => return Err(error.into()),
+                };
             if copied == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is shorter than its chunks"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the staging file is shorter than its chunks",
+                ));
             }
         }
     }
@@ -343,9 +355,7 @@ fn offset(gathering: &Gathering, index: ChunkIndex) -> u64 {
     (gathering.chunk_size * index.get()).cast_unsigned()
 }
 
-async fn in_files<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StorageError> {
+async fn in_files<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, StorageError> {
     blocking(work).await.map_err(|error| from_io(&error))
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::StoredChunk;
-use crate::domain::{ChunkIndex, ContentType, FileName, ObjectLocation, UploadId};
+use crate::domain::{ChunkIndex, ContentType, FileName, ObjectLocation, UploadId, Visibility};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,9 @@ pub struct LinkOptions {
 pub trait Storage: Send + Sync + 'static {
     /// The name of the kind, for a person.
     fn kind(&self) -> &'static str;
+
+    /// What the bucket is called where callers see it.
+    fn bucket_name(&self, bucket: Visibility) -> &str;
 
     /// Makes what must be there before the first object: folders, buckets, the policy of the public bucket.
     async fn prepare(&self) -> Result<(), StorageError>;

@@ -1,1 +1,11 @@
-fn main(){}
+//! Tests at the wire: they start the real binaries against real servers, which `scripts/with-services` runs.
+
+mod bad_input;
+mod complete;
+mod contract;
+mod faults;
+mod flow;
+mod nodes;
+mod operator;
+mod storage;
+mod support;

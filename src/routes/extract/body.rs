@@ -36,36 +36,32 @@ struct Rated {
 }
 
 impl Rated {
-    fn note(&mut self, length: usize) {
+    /// Takes note of a block; whether the window is over with too few bytes.
+    fn note(&mut self, length: usize) -> bool {
         if let Some((since, _)) = self.waiting.take() {
             self.waited += since.elapsed();
         }
         self.came += length as u64;
-        if self.waited >= WINDOW {
-            self.waited = Duration::ZERO;
-            self.came = 0;
-        }
-    }
-
-    /// Whether the window is over with too few bytes.
-    fn is_too_slow(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.least == 0 {
+        if self.waited < WINDOW {
             return false;
         }
+        let too_slow = self.came < self.least;
+        self.waited = Duration::ZERO;
+        self.came = 0;
+        too_slow
+    }
+
+    /// Waits on for the sender; whether the window is over with too few bytes.
+    fn wait(&mut self, cx: &mut Context<'_>) -> bool {
         let left = WINDOW.saturating_sub(self.waited);
         let (_, alarm) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         if alarm.as_mut().poll(cx).is_pending() {
             return false;
         }
-        if self.came < self.least {
-            return true;
-        }
-        // The window was good: begin the next one.
-        self.note(0);
-        self.waited = Duration::ZERO;
-        self.came = 0;
+        let too_slow = self.note(0);
+        // If it was a good window, the next one begins with the next poll.
         cx.waker().wake_by_ref();
-        false
+        too_slow
     }
 }
 
@@ -75,14 +71,14 @@ impl Stream for Rated {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         match this.blocks.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(block))) => {
-                this.note(block.len());
-                Poll::Ready(Some(Ok(block)))
-            }
+            Poll::Ready(Some(Ok(block))) => match this.note(block.len()) {
+                true => Poll::Ready(Some(Err(BodyError::TooSlow))),
+                false => Poll::Ready(Some(Ok(block))),
+            },
             // hyper reports a connection that was cut, and a chunked body that breaks its format, alike.
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::Disconnected))),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending if this.is_too_slow(cx) => Poll::Ready(Some(Err(BodyError::TooSlow))),
+            Poll::Pending if this.wait(cx) => Poll::Ready(Some(Err(BodyError::TooSlow))),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -65,6 +65,10 @@ impl Multipart {
     /// # Errors
     /// Those of the body, and [`BodyError::Malformed`].
     pub async fn next_part(&mut self) -> Result<Option<String>, BodyError> {
+        if self.state == State::Preamble && self.is_empty().await? {
+            self.state = State::End;
+            return Ok(None);
+        }
         let skipped_from = self.position;
         while self.next_block().await?.is_some() {
             if self.state == State::Preamble && self.position - skipped_from > MAX_AROUND {
@@ -118,6 +122,17 @@ impl Multipart {
     #[must_use]
     pub fn closing_length(&self) -> u64 {
         self.delimiter.len() as u64 + 2
+    }
+
+    /// Whether there is no body at all, which some clients send for a form without fields.
+    async fn is_empty(&mut self) -> Result<bool, BodyError> {
+        while self.buffer.len() <= 2 {
+            match self.blocks.try_next().await? {
+                Some(block) => self.append(&block),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the boundary that was just passed is the last one; reads to the end of the body then.
@@ -182,12 +197,16 @@ impl Multipart {
         if self.buffer.is_empty() {
             self.buffer = block;
         } else {
-            let mut joined = BytesMut::with_capacity(self.buffer.len() + block.len());
-            joined.extend_from_slice(&self.buffer);
-            joined.extend_from_slice(&block);
-            self.buffer = joined.freeze();
+            self.append(&block);
         }
         Ok(())
+    }
+
+    fn append(&mut self, block: &[u8]) {
+        let mut joined = BytesMut::with_capacity(self.buffer.len() + block.len());
+        joined.extend_from_slice(&self.buffer);
+        joined.extend_from_slice(block);
+        self.buffer = joined.freeze();
     }
 }
 

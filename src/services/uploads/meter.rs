@@ -84,14 +84,8 @@ struct Meter {
 /// Puts a body under watch. It may have `limit` bytes.
 pub(super) fn watch(body: Body, limit: u64, reserved_for: Duration) -> (Body, Reading) {
     let reading = Reading::new(reserved_for);
-    let meter = Meter {
-        blocks: body.blocks,
-        held: None,
-        limit,
-        expected: body.length,
-        reading: reading.clone(),
-        done: false,
-    };
+    let meter =
+        Meter { blocks: body.blocks, held: None, limit, expected: body.length, reading: reading.clone(), done: false };
     (Body { length: body.length, blocks: meter.boxed() }, reading)
 }
 

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::meter::{Reading, watch};
 use super::{UploadError, lasting, too_long};
+use crate::domain::ChunkIndex;
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::upload::{Upload, UploadState};
-use crate::domain::ChunkIndex;
 use crate::repositories::chunks::{self, ChunkState};
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
@@ -109,7 +109,10 @@ impl ChunkWriter {
         match reading.fingerprint() {
             Some(sent) if sent == stored => Ok(()),
             Some(_) => Err(UploadError::OtherBytes),
-            None => Err(self.failure(&reading, drained.err().map_or(StorageError::Body(BodyError::Disconnected), StorageError::Body))),
+            None => Err(self.failure(
+                &reading,
+                drained.err().map_or(StorageError::Body(BodyError::Disconnected), StorageError::Body),
+            )),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Carries out a plan. Every step may be repeated after a crash: what a store already did is found by asking
 //! it, never by remembering.
 
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MetadataDirective};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -18,6 +21,9 @@ use crate::storage::{Storage, StorageError};
 const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 const COPY_PART_SIZE: u64 = 1024 * 1024 * 1024;
 const REWRITE_PART_SIZE: u64 = 64 * 1024 * 1024;
+/// How many small chunks between large ones, and how many bytes of them, are tried as parts.
+const SMALL_PARTS: usize = 100;
+const SMALL_BYTES: u64 = 100 * 1024 * 1024;
 /// How many objects are opened ahead of the one that is being read.
 const READ_AHEAD: usize = 4;
 
@@ -51,7 +57,10 @@ impl Assembler<'_> {
                 }
                 self.settle().await
             }
-            Plan::Rewrite { parts, segments } => self.rewrite(&parts, &segments).await,
+            Plan::Rewrite { parts, segments } => match self.try_small_parts(&parts, &segments).await? {
+                true => self.settle().await,
+                false => self.rewrite(&parts, &segments).await,
+            },
         }
     }
 
@@ -104,6 +113,44 @@ impl Assembler<'_> {
         Ok(Part { number, etag: stored.e_tag().unwrap_or_default().to_owned() })
     }
 
+    /// Uploads the small chunks between large ones as the parts that they would be, if they are few; whether the
+    /// store took them. Amazon's and MinIO refuse small parts when the upload is completed, and nothing is lost then;
+    /// others, Garage among them, take them, and the large chunks need not be moved.
+    async fn try_small_parts(&self, parts: &[Part], segments: &[Segment]) -> Result<bool, StorageError> {
+        let Some(upload) = &self.gathering.storage_upload_id else { return Ok(false) };
+        let small = segments.iter().zip(1..).filter_map(|(segment, number)| match &segment.source {
+            Source::Object { key } => Some((number, key, segment.size)),
+            Source::Completed { .. } => None,
+        });
+        let small: Vec<_> = small.collect();
+        let bytes: u64 = small.iter().map(|(_, _, size)| size).sum();
+        if parts.is_empty() || small.len() > SMALL_PARTS || bytes > SMALL_BYTES {
+            return Ok(false);
+        }
+        let (target, size) = (&self.gathering.target, self.assembly.size);
+        if self.assembly.repeated && self.is_whole(target, size).await? {
+            return Ok(true);
+        }
+        let mut all = parts.to_vec();
+        for (number, key, _) in small {
+            let source = ObjectLocation { bucket: Visibility::Private, key: key.clone() };
+            let body = self.store.read(&source, None).await?;
+            match self.put_part(target, upload, number, body).await {
+                Ok(part) => all.push(part),
+                // An earlier try has completed the large parts already: go on from there.
+                Err(StorageError::Refused(_)) if self.assembly.repeated => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        all.sort_by_key(|part| part.number);
+        match self.call_complete(target, upload, &all).await {
+            Ok(()) => Ok(true),
+            Err(error) if errors::code(&error) == Some("EntityTooSmall") => Ok(false),
+            Err(_) if self.is_whole(target, size).await? => Ok(true),
+            Err(error) => Err(errors::failed(error)),
+        }
+    }
+
     /// Completes a multipart upload. A store may do it and lose its answer, or answer 200 with an error inside:
     /// after any doubt the object itself tells.
     async fn complete(
@@ -113,18 +160,26 @@ impl Assembler<'_> {
         parts: &[Part],
         size: i64,
     ) -> Result<(), StorageError> {
-        let parts = parts.iter().map(|part| {
-            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
-        });
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
-        let bucket = self.store.bucket(location.bucket);
-        let request = self.store.calls.complete_multipart_upload().bucket(bucket).key(&location.key);
-        let Err(error) = request.upload_id(upload).multipart_upload(parts).send().await else { return Ok(()) };
+        let Err(error) = self.call_complete(location, upload, parts).await else { return Ok(()) };
         let error = match errors::absent(&error) {
             true => StorageError::Damaged("the store has lost the multipart upload".into()),
             false => errors::failed(error),
         };
         if self.is_whole(location, size).await? { Ok(()) } else { Err(error) }
+    }
+
+    async fn call_complete(
+        &self,
+        location: &ObjectLocation,
+        upload: &str,
+        parts: &[Part],
+    ) -> Result<(), SdkError<CompleteMultipartUploadError, HttpResponse>> {
+        let parts =
+            parts.iter().map(|part| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build());
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let bucket = self.store.bucket(location.bucket);
+        let request = self.store.calls.complete_multipart_upload().bucket(bucket).key(&location.key);
+        request.upload_id(upload).multipart_upload(parts).send().await.map(drop)
     }
 
     /// Has the store copy an object to the final place.
@@ -166,7 +221,8 @@ impl Assembler<'_> {
         let mut written = Vec::new();
         let mut outcome = Ok(());
         for (range, number) in part_ranges(self.assembly.size.cast_unsigned(), REWRITE_PART_SIZE).into_iter().zip(1..) {
-            let body = Body::sized(range.end - range.start, self.read_pieces(gathered.as_ref(), pieces(segments, &range)));
+            let body =
+                Body::sized(range.end - range.start, self.read_pieces(gathered.as_ref(), pieces(segments, &range)));
             match self.put_part(target, &upload, number, body).await {
                 Ok(part) => written.push(part),
                 Err(error) => {
@@ -222,13 +278,19 @@ impl Assembler<'_> {
         opened.buffered(READ_AHEAD).try_flatten().boxed()
     }
 
-    async fn complete_or_abort(&self, upload: &str, parts: Result<Vec<Part>, StorageError>) -> Result<(), StorageError> {
+    async fn complete_or_abort(
+        &self,
+        upload: &str,
+        parts: Result<Vec<Part>, StorageError>,
+    ) -> Result<(), StorageError> {
         let target = &self.assembly.target;
         let outcome = match parts {
             Ok(parts) => self.complete(target, upload, &parts, self.assembly.size).await,
             Err(error) => Err(error),
         };
-        if outcome.is_err() && let Err(error) = self.store.abort(target, upload).await {
+        if outcome.is_err()
+            && let Err(error) = self.store.abort(target, upload).await
+        {
             tracing::warn!(%error, path = %target, "a multipart upload is left over");
         }
         outcome
@@ -237,7 +299,11 @@ impl Assembler<'_> {
     /// Gives up multipart uploads on the final key that an earlier try began and a crash left behind.
     async fn abort_strangers(&self, target: &ObjectLocation) -> Result<(), StorageError> {
         let request = self.store.calls.list_multipart_uploads().bucket(self.store.bucket(target.bucket));
-        let listed = request.prefix(&target.key).send().await.map_err(errors::failed)?;
+        let listed = match request.prefix(&target.key).send().await {
+            Ok(listed) => listed,
+            Err(error) if errors::unsupported(&error) => return Ok(()),
+            Err(error) => return Err(errors::failed(error)),
+        };
         for upload in listed.uploads() {
             let own = upload.upload_id() == self.gathering.storage_upload_id.as_deref();
             if let (false, Some(id), Some(key)) = (own, upload.upload_id(), upload.key())

@@ -3,8 +3,8 @@
 use aws_sdk_s3::Client;
 use serde_json::{Value, json};
 
-use super::errors::{absent, code, failed, unsupported};
 use super::StorageError;
+use super::errors::{absent, code, failed, unsupported};
 
 /// Makes a bucket that is not there.
 pub(super) async fn ensure(client: &Client, bucket: &str) -> Result<(), StorageError> {
@@ -88,7 +88,9 @@ mod tests {
     #[test]
     fn only_a_policy_for_everybody_and_every_object_opens_the_bucket() {
         let policy = |principal: &str, resource: &str| {
-            format!(r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":["s3:GetObject"],"Resource":["{resource}"]}}]}}"#)
+            format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":["s3:GetObject"],"Resource":["{resource}"]}}]}}"#
+            )
         };
         assert!(opens(&policy(r#"{"AWS":["*"]}"#, "arn:aws:s3:::public/*"), "public"));
         assert!(opens(&policy(r#""*""#, "arn:aws:s3:::public/*"), "public"));

@@ -1,7 +1,7 @@
 //! What the SDK's errors mean.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::StorageError;
 
@@ -30,7 +30,7 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = code(&error).unwrap_or_default().to_owned();
-    let text = DisplayErrorContext(error).to_string();
+    let text = in_words(&error);
     match (status, code.as_str()) {
         (Some(507), _) | (_, "XMinioStorageFull" | "QuotaExceeded" | "EntityTooLarge") => StorageError::Full(text),
         (_, "InvalidPart" | "InvalidPartOrder") => StorageError::Damaged(text),
@@ -38,4 +38,18 @@ where
         (Some(400..=499), _) => StorageError::Refused(text),
         _ => StorageError::Unavailable(text),
     }
+}
+
+/// An error with its causes, once each.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
 }

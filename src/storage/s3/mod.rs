@@ -99,11 +99,20 @@ impl S3Storage {
         Ok(part_receipt(etag))
     }
 
+    /// Whether the store has this multipart upload.
+    async fn is_begun(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<bool, StorageError> {
+        let request = self.calls.list_multipart_uploads().bucket(self.bucket(target.bucket)).prefix(&target.key);
+        match request.send().await {
+            Ok(listed) => Ok(listed.uploads().iter().any(|upload| upload.upload_id() == Some(storage_upload_id))),
+            Err(error) if errors::unsupported(&error) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     async fn get(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<GetObjectOutput, StorageError> {
         // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        let request =
-            self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
+        let request = self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
         request.send().await.map_err(|error| match absent(&error) {
             true => StorageError::NotFound(location.to_string()),
             false => failed(error),
@@ -115,6 +124,10 @@ impl S3Storage {
 impl Storage for S3Storage {
     fn kind(&self) -> &'static str {
         "S3"
+    }
+
+    fn bucket_name(&self, bucket: Visibility) -> &str {
+        self.bucket(bucket)
     }
 
     async fn prepare(&self) -> Result<(), StorageError> {
@@ -150,6 +163,13 @@ impl Storage for S3Storage {
     async fn abort(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<(), StorageError> {
         let request = self.calls.abort_multipart_upload().bucket(self.bucket(target.bucket)).key(&target.key);
         match request.upload_id(storage_upload_id).send().await {
+            // Some stores say of an upload that is over that access to it is denied.
+            Err(error)
+                if errors::code(&error) == Some("AccessDenied")
+                    && !self.is_begun(target, storage_upload_id).await? =>
+            {
+                Ok(())
+            }
             Err(error) if !absent(&error) => Err(failed(error)),
             _ => Ok(()),
         }

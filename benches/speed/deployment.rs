@@ -1,0 +1,100 @@
+//! The service as it is deployed: embedded, or on `MariaDB`, `RabbitMQ` and Garage with a worker of its own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{Connection, MySqlConnection};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::garage::Garage;
+use crate::process::{Process, free_address};
+
+/// A service that runs.
+pub struct Deployment {
+    /// The API's process.
+    pub api: Process,
+    /// The worker's, in the full deployment.
+    pub worker: Option<Process>,
+    /// Where the API listens.
+    pub address: SocketAddr,
+    // The processes end before their folder goes.
+    _folder: TempDir,
+}
+
+impl Deployment {
+    /// With nothing configured: `SQLite`, a directory, and the worker inside.
+    pub async fn embedded(parent: &Path) -> Result<Self> {
+        Self::start(parent, HashMap::new()).await
+    }
+
+    /// On `MariaDB`, `RabbitMQ` and this Garage.
+    pub async fn full(parent: &Path, garage: &Garage) -> Result<Self> {
+        let mut settings: HashMap<_, _> = garage.settings().into_iter().collect();
+        settings.extend([
+            ("MYSQL_HOST", named("TEST_MYSQL_HOST")?),
+            ("MYSQL_PORT", named("TEST_MYSQL_PORT")?),
+            ("MYSQL_USER", named("TEST_MYSQL_USER")?),
+            ("MYSQL_PASSWORD", named("TEST_MYSQL_PASSWORD")?),
+            ("MYSQL_DATABASE", format!("speed_{}", Uuid::new_v4().simple())),
+            ("RABBITMQ_HOST", named("TEST_RABBITMQ_HOST")?),
+            ("RABBITMQ_PORT", named("TEST_RABBITMQ_PORT")?),
+            ("RABBITMQ_DEFAULT_USER", named("TEST_RABBITMQ_USER")?),
+            ("RABBITMQ_DEFAULT_PASS", named("TEST_RABBITMQ_PASSWORD")?),
+            ("RABBITMQ_QUEUE", format!("speed.{}", Uuid::new_v4().simple())),
+        ]);
+        create_database(&settings).await?;
+        Self::start(parent, settings).await
+    }
+
+    async fn start(parent: &Path, settings: HashMap<&'static str, String>) -> Result<Self> {
+        let folder = TempDir::with_prefix_in("service-", parent).context("no folder for the service")?;
+        let address = free_address()?;
+        let command = |program| {
+            let mut command = Command::new(program);
+            command.env_clear().envs(&settings).current_dir(folder.path());
+            command.env("APP_DATA_DIR", folder.path().join("data")).env("APP_PORT", address.port().to_string());
+            command
+        };
+        let api = &mut command(env!("CARGO_BIN_EXE_filemanager"));
+        let mut api = Process::start("filemanager", api, folder.path())?;
+        api.until_ready(address, "/health/ready").await?;
+        let worker = if settings.contains_key("RABBITMQ_HOST") {
+            let worker = &mut command(env!("CARGO_BIN_EXE_filemanager-worker"));
+            let mut worker = Process::start("filemanager-worker", worker, folder.path())?;
+            worker.until_logged("waiting for jobs").await?;
+            Some(worker)
+        } else {
+            None
+        };
+        Ok(Self { api, worker, address, _folder: folder })
+    }
+}
+
+/// Fails when it is not known where `MariaDB` and `RabbitMQ` are.
+pub fn check_servers() -> Result<()> {
+    named("TEST_MYSQL_HOST")?;
+    named("TEST_RABBITMQ_HOST").map(drop)
+}
+
+fn named(name: &str) -> Result<String> {
+    std::env::var(name).with_context(|| {
+        format!("{name} is not set: run `make bench`, or scripts/with-services with this command behind it")
+    })
+}
+
+async fn create_database(settings: &HashMap<&'static str, String>) -> Result<()> {
+    let options = MySqlConnectOptions::new()
+        .host(&settings["MYSQL_HOST"])
+        .port(settings["MYSQL_PORT"].parse().context("TEST_MYSQL_PORT is no port")?)
+        .username(&settings["MYSQL_USER"])
+        .password(&settings["MYSQL_PASSWORD"]);
+    let mut connection = MySqlConnection::connect_with(&options).await.context("MariaDB does not answer")?;
+    let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {}", settings["MYSQL_DATABASE"]));
+    sqlx::query(sql).execute(&mut connection).await.context("no new database can be made")?;
+    Ok(())
+}

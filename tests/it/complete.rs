@@ -1,0 +1,87 @@
+//! Complete under contention, and names in every script.
+
+use std::collections::HashSet;
+
+use futures::future::join_all;
+
+use crate::support::{Database, Deployment, Queue, Store, bytes};
+
+async fn a_hundred_completes_make_one_file_and_one_job(database: Database) {
+    let deployment = Deployment::new(database, Store::Directory, Queue::InProcess).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, &bytes(5000, 1)).await.data();
+    let answers = join_all((0..100).map(|_| client.complete(&upload, 1, 5000, &[]))).await;
+    let files: Vec<_> = answers.into_iter().map(|answer| answer.data()).collect();
+    let ids: HashSet<&str> = files.iter().map(|file| file["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 1);
+    assert!(client.download(&files[0], None).await == bytes(5000, 1));
+    let done =
+        api.log_json().into_iter().filter(|line| line["message"] == "job done" && line["kind"] == "assemble_file");
+    assert_eq!(done.count(), 1);
+}
+
+#[tokio::test]
+async fn a_hundred_completes_at_once_make_one_file_on_sqlite() {
+    a_hundred_completes_make_one_file_and_one_job(Database::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_hundred_completes_at_once_make_one_file_on_mysql() {
+    a_hundred_completes_make_one_file_and_one_job(Database::MySql).await;
+}
+
+#[tokio::test]
+async fn names_in_every_script_are_kept_to_the_letter() {
+    let deployment = Deployment::full().await;
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let longest = "語".repeat(255);
+    let names = [
+        "отчёт \"1\".txt",
+        "تقرير.txt",
+        "दस्तावेज़.txt",
+        "🦀 crab\r\n.txt",
+        "a/b\\c:d.txt",
+        "..",
+        "<b>&amp;'%00",
+        "trailing ",
+        &longest,
+    ];
+    for name in names {
+        let upload = client.init(&[]).await;
+        client.chunk(&upload, 0, b"abc").await.data();
+        let completed = client.http.post(client.url("/file/upload/complete/")).form(&[
+            ("upload_id", upload.as_str()),
+            ("total_chunks", "1"),
+            ("total_size", "3"),
+            ("file_extension", "txt"),
+            ("content_type", "text/plain"),
+            ("filename", name),
+        ]);
+        let file = crate::support::client::Answer::of(completed.send().await.unwrap()).await.data();
+        assert_eq!(file["filename"], name);
+        let kept = client.get(&format!("/file/get/{}", file["id"].as_str().unwrap())).await.data();
+        assert_eq!(kept["filename"], name);
+        assert_eq!(client.download(&file, None).await, b"abc", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_was_declared_private_does_not_become_public_by_omission() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[("visibility", "private"), ("file_extension", "txt")]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    let (status, errors, _) = client.complete(&upload, 1, 3, &[]).await.error();
+    assert_eq!(status, 422);
+    assert!(errors[0].starts_with("[body->credential] field required"), "{errors:?}");
+    client.complete(&upload, 1, 3, &[("credential", r#"{"a": 1}"#)]).await.data();
+
+    let upload = client.init(&[("credential", r#"{"a": 1}"#)]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    let file = client.complete(&upload, 1, 3, &[]).await.data();
+    assert!(file["path"].as_str().unwrap().starts_with("private/"));
+}

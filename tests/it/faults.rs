@@ -1,0 +1,217 @@
+//! Dependencies that go away and come back, disks that are full, processes that are killed.
+
+use rustix::process::Signal;
+
+use crate::support::deployment::from_services;
+use crate::support::gate::Gate;
+use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
+
+const MIB: usize = 1024 * 1024;
+
+fn try_again(answer: crate::support::client::Answer) {
+    let (status, errors, message) = answer.error();
+    assert_eq!((status, errors.len()), (503, 0), "{message}");
+    assert!(message.contains("try again"), "{message}");
+}
+
+fn log_names(service: &Service, what: &str) {
+    assert!(service.log().iter().any(|line| line.contains(what)), "the log does not name {what}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_503_and_heals() {
+    let gate = Gate::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
+    gate.shut();
+    let api = deployment.api_without_database().await;
+    let client = api.client();
+    try_again(client.post("/file/upload/init", &[]).await);
+    gate.open();
+    eventually("the schema is there", async || {
+        (client.post("/file/upload/init", &[]).await.status == 200).then_some(())
+    })
+    .await;
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    gate.shut();
+    try_again(client.chunk(&upload, 1, b"def").await);
+    try_again(client.complete(&upload, 1, 3, &[]).await);
+    let ready = client.http.get(format!("{}/health/ready", client.base)).send().await.unwrap();
+    assert_eq!(ready.status(), 503);
+    assert!(ready.text().await.unwrap().contains("\"database\":\"unavailable\""));
+    log_names(&api, "database");
+    gate.open();
+    eventually("the database is back", async || (client.chunk(&upload, 1, b"def").await.status == 200).then_some(()))
+        .await;
+    let file = client.complete(&upload, 2, 6, &[]).await.data();
+    assert_eq!(client.download(&file, None).await, b"abcdef");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_a_503_and_heals() {
+    let (endpoint, ..) = s3::endpoint().await;
+    let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
+    gate.shut();
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[]).await;
+    try_again(client.chunk(&upload, 0, &bytes(5 * MIB, 1)).await);
+    try_again(client.chunk(&upload, 1, b"abc").await);
+    log_names(&api, "store");
+    gate.open();
+    let sent = [bytes(5 * MIB, 1), b"abc".to_vec()];
+    for (index, chunk) in sent.iter().enumerate() {
+        eventually("the store is back", async || {
+            (client.chunk(&upload, index, chunk).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    gate.shut();
+    let file = client.complete(&upload, 2, sent.concat().len(), &[]).await.data();
+    eventually("the job is tried again", async || {
+        api.log().iter().any(|line| line.contains("job to be tried again")).then_some(())
+    })
+    .await;
+    gate.open();
+    assert!(client.download(&file, None).await == sent.concat());
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_fails_nothing() {
+    let gate =
+        Gate::to(format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"))).await;
+    let deployment =
+        Deployment::full().await.set("RABBITMQ_HOST", "127.0.0.1").set("RABBITMQ_PORT", gate.port.to_string());
+    let (api, worker) = (deployment.api().await, deployment.worker().await);
+    let client = api.client();
+    gate.shut();
+    let file = client.upload(&[b"abc".to_vec()], &[], &[]).await;
+    assert_eq!(file["status"], "PENDING");
+    eventually("the log says so", async || {
+        api.log().iter().any(|l| l.contains("it waits in the database")).then_some(())
+    })
+    .await;
+    gate.open();
+    assert_eq!(client.download(&file, None).await, b"abc");
+    drop(worker);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_507_and_heals() {
+    let deployment = Deployment::embedded().await.set("APP_DATA_DIR", "/tmp/filemanager-full-disk");
+    // A small disk that only this process sees, in a mount namespace of its own.
+    let mut command = std::process::Command::new("unshare");
+    let script = "mkdir -p /tmp/filemanager-full-disk && mount -t tmpfs -o size=16m tmpfs /tmp/filemanager-full-disk && exec \"$0\"";
+    command.args(["--mount", "--map-root-user", "sh", "-c", script, env!("CARGO_BIN_EXE_filemanager")]);
+    command.env_clear().envs(&deployment.settings).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let api = Service::start(command, "ready").await;
+    let client = api.client();
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, &bytes(10 * MIB, 1)).await.data();
+    for _ in 0..3 {
+        let (status, _, message) = client.chunk(&upload, 1, &bytes(8 * MIB, 2)).await.error();
+        assert_eq!(status, 507, "{message}");
+    }
+    log_names(&api, "full");
+    // What failed has left its space: a chunk that fits is taken.
+    client.chunk(&upload, 1, &bytes(MIB, 3)).await.data();
+    let file = client.complete(&upload, 2, 11 * MIB, &[]).await.data();
+    assert!(client.download(&file, None).await == [bytes(10 * MIB, 1), bytes(MIB, 3)].concat());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_of_the_api() {
+    for deployment in [Deployment::embedded().await, Deployment::full().await] {
+        let chunks = [bytes(5 * MIB, 1), bytes(5 * MIB, 2), bytes(77, 3)];
+        let first = deployment.api().await;
+        let upload = first.client().init(&[]).await;
+        first.client().chunk(&upload, 0, &chunks[0]).await.data();
+        first.client().chunk(&upload, 2, &chunks[2]).await.data();
+        first.signal(Signal::KILL);
+        drop(first);
+        let services = deployment.start().await;
+        let client = services[0].client();
+        client.chunk(&upload, 1, &chunks[1]).await.data();
+        let file = client.complete(&upload, 3, chunks.concat().len(), &[]).await.data();
+        services[0].signal(Signal::KILL);
+        drop(services);
+        let services = deployment.start().await;
+        assert!(services[0].client().download(&file, None).await == chunks.concat());
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_is_killed_or_frozen_is_done_by_another() {
+    let deployment = Deployment::full().await.set("JOB_LEASE", "3");
+    let (api, first) = (deployment.api().await, deployment.worker().await);
+    let client = api.client();
+    let chunks: Vec<Vec<u8>> = (0..30).map(|seed| bytes(2 * MIB, seed)).collect();
+    let upload = client.init(&[]).await;
+    for (index, chunk) in chunks.iter().enumerate() {
+        client.chunk(&upload, index, chunk).await.data();
+    }
+    let file = client.complete(&upload, chunks.len(), chunks.concat().len(), &[]).await.data();
+    let path = format!("/file/status/{}", file["id"].as_str().unwrap());
+    eventually("the first worker has it", async || {
+        (client.get(&path).await.data()["status"] != "PENDING").then_some(())
+    })
+    .await;
+    first.signal(Signal::STOP);
+    let second = deployment.worker().await;
+    assert!(client.download(&file, None).await == chunks.concat());
+    // The first one goes on, finds that it has lost the job, and spoils nothing.
+    first.signal(Signal::CONT);
+    eventually("the first worker is back", async || {
+        first
+            .log()
+            .iter()
+            .chain(&second.log())
+            .any(|line| line.contains("another worker has") || line.contains("job done"))
+            .then_some(())
+    })
+    .await;
+    assert!(client.download(&file, None).await == chunks.concat());
+}
+
+#[tokio::test]
+async fn a_file_whose_bytes_are_gone_fails_with_a_sentence_and_can_be_tried_again() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    client.chunk(&upload, 2, b"ghi").await.data();
+    client.chunk(&upload, 1, b"def").await.data();
+    let staged = deployment.folder.path().join("data/staging").join(&upload);
+    let kept = std::fs::read(&staged).unwrap();
+    std::fs::write(&staged, b"").unwrap();
+    let file = client.complete(&upload, 3, 9, &[]).await.data();
+    let status = client.done(&file, None).await;
+    assert_eq!(status["status"], "FAILURE");
+    assert!(status["error"].as_str().unwrap().ends_with('.'), "{status}");
+    let link = client.http.get(file["download_url"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(link.status(), 409);
+    std::fs::write(&staged, kept).unwrap();
+    let again = client.post("/file/upload/retry/", &[("file_id", file["id"].as_str().unwrap())]).await.data();
+    assert_eq!((&again["id"], again["status"].as_str().unwrap()), (&file["id"], "PENDING"));
+    assert_eq!(client.download(&file, None).await, b"abcdefghi");
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_completes_expires_with_what_was_staged() {
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    let mut database = crate::support::deployment::mysql(Some(&deployment.settings["MYSQL_DATABASE"])).await;
+    let id: uuid::Uuid = upload.parse().unwrap();
+    let expire = "UPDATE uploads SET expires_at = '2020-01-01 00:00:00' WHERE id = ?";
+    sqlx::query(expire).bind(id).execute(&mut database).await.unwrap();
+    assert_eq!(client.chunk(&upload, 1, b"def").await.status, 422);
+    let staged = deployment.folder.path().join("data/staging").join(&upload);
+    eventually("what was staged is gone", async || (!staged.exists()).then_some(())).await;
+}

@@ -1,0 +1,147 @@
+//! What an operator sees: starting, stopping, checking, the log.
+
+use rustix::process::Signal;
+
+use crate::support::deployment::run;
+use crate::support::{Deployment, bytes, eventually};
+
+const API: &str = env!("CARGO_BIN_EXE_filemanager");
+const WORKER: &str = env!("CARGO_BIN_EXE_filemanager-worker");
+
+#[tokio::test]
+async fn a_wrong_setting_is_a_refusal_to_start_that_names_it_and_hides_secrets() {
+    let deployment = Deployment::embedded().await;
+    let deployment =
+        deployment.set("APP_PORT", "http").set("MINIO_ENDPOINT", "minio:9000").set("MINIO_SECRET_KEY", "hunter2");
+    for program in [API, WORKER] {
+        let (status, _, complaint) = run(deployment.command(program)).await;
+        assert!(!status.success());
+        assert!(complaint.contains("APP_PORT is \"http\", but must be a whole number"), "{complaint}");
+        assert!(complaint.contains("MINIO_ACCESS_KEY is not set"), "{complaint}");
+        assert!(!complaint.contains("hunter2"), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_starting_is_named() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    let port = api.address().rsplit(':').next().unwrap().to_owned();
+    let taken = Deployment::embedded().await.set("APP_PORT", port);
+    let (status, _, complaint) = run(taken.command(API)).await;
+    assert!(!status.success() && complaint.contains("APP_PORT"), "{complaint}");
+    let nowhere = Deployment::embedded().await.set("APP_DATA_DIR", "/proc/nowhere");
+    let (status, _, complaint) = run(nowhere.command(API)).await;
+    assert!(!status.success() && complaint.contains("APP_DATA_DIR"), "{complaint}");
+    let (status, _, complaint) = run(Deployment::embedded().await.command(WORKER)).await;
+    assert!(!status.success() && complaint.contains("RABBITMQ_HOST"), "{complaint}");
+}
+
+#[tokio::test]
+async fn help_and_version_tell_what_it_is() {
+    let deployment = Deployment::embedded().await;
+    for (program, option, told) in [
+        (API, "--help", "migrate"),
+        (API, "--version", "filemanager"),
+        (WORKER, "--help", "health"),
+        (WORKER, "--version", "filemanager"),
+    ] {
+        let mut command = deployment.command(program);
+        command.arg(option);
+        let (status, output, _) = run(command).await;
+        assert!(status.success() && output.contains(told), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn check_tries_everything_and_says_what_is_wrong() {
+    for deployment in [Deployment::embedded().await, Deployment::full().await] {
+        let mut command = deployment.command(API);
+        command.arg("check");
+        let (status, output, complaint) = run(command).await;
+        assert!(status.success(), "{output}{complaint}");
+        assert_eq!(output.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{output}");
+    }
+    let broken = Deployment::full().await.set("MINIO_SECRET_KEY", "wrong").set("RABBITMQ_PORT", "1");
+    let mut command = broken.command(API);
+    command.arg("check");
+    let (status, output, _) = run(command).await;
+    assert!(!status.success());
+    assert!(output.lines().any(|line| line.starts_with("problem") && line.contains("queue")), "{output}");
+    assert!(output.lines().any(|line| line.starts_with("problem") && line.contains("store")), "{output}");
+    assert!(output.lines().any(|line| line.starts_with("ok") && line.contains("database")), "{output}");
+}
+
+#[tokio::test]
+async fn health_asks_the_running_service() {
+    let deployment = Deployment::full().await;
+    let services = deployment.start().await;
+    let port = services[0].address().rsplit(':').next().unwrap().to_owned();
+    for (program, port, healthy) in [(API, port.as_str(), true), (WORKER, "0", true), (API, "1", false)] {
+        let mut command = deployment.command(program);
+        command.arg("health").env("APP_PORT", port);
+        assert_eq!(run(command).await.0.success(), healthy, "{program} {port}");
+    }
+}
+
+#[tokio::test]
+async fn a_signal_drains_and_ends_with_status_0() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let deployment = Deployment::embedded().await;
+        let mut api = deployment.api().await;
+        let client = api.client();
+        let files: Vec<_> = futures::future::join_all((0..20).map(|seed| {
+            let client = client.clone();
+            async move { client.upload(&[bytes(1000, seed)], &[], &[]).await }
+        }))
+        .await;
+        api.signal(signal);
+        assert_eq!(api.ended().await.code(), Some(0));
+        assert!(api.log().last().unwrap().contains("\"stopped\""), "{:?}", api.log().last());
+        let api = deployment.api().await;
+        for file in files {
+            assert_eq!(api.client().done(&file, None).await["status"], "SUCCESS");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_line_for_each_request_and_the_same_trace_in_the_worker() {
+    let deployment = Deployment::full().await;
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let secret = "canary-4711";
+    let credential = format!(r#"{{"token": "{secret}"}}"#);
+    let file = client.upload(&[b"abc".to_vec()], &[], &[("credential", &credential)]).await;
+    client.download(&file, Some(&credential)).await;
+    client.get(&format!("/file/get/{}?token={secret}", file["id"].as_str().unwrap())).await.data();
+    let link = file["download_url"].as_str().unwrap();
+    let lines = eventually("every request is in the log", async || {
+        let lines = services[0].log_json();
+        lines.iter().any(|line| line["span"]["route"] == "/api/v1/file/get/{file_id}").then_some(lines)
+    })
+    .await;
+    let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "request").collect();
+    let completed: Vec<_> =
+        requests.iter().filter(|line| line["span"]["route"] == "/api/v1/file/upload/complete").collect();
+    assert_eq!(completed.len(), 1);
+    let line = completed[0];
+    assert_eq!((line["span"]["method"].as_str(), line["status"].as_u64()), (Some("POST"), Some(200)));
+    assert_eq!(line["span"]["file_id"], file["id"]);
+    for field in ["duration_ms", "bytes_in", "bytes_out"] {
+        assert!(line[field].is_u64(), "{field}: {line}");
+    }
+    assert_eq!(line["span"]["request_id"].as_str().unwrap().len(), 36);
+    let trace = line["span"]["trace_id"].as_str().unwrap();
+    let done = eventually("the worker's line", async || {
+        services[1].log_json().into_iter().find(|line| line["message"] == "job done")
+    })
+    .await;
+    assert_eq!(done["span"]["trace_id"], trace);
+    let everything = [services[0].log(), services[1].log()].concat().join("\n");
+    let keys = ["MINIO_SECRET_KEY", "MYSQL_PASSWORD"].map(|name| deployment.settings[name].as_str());
+    let signature = link.rsplit('=').next().unwrap();
+    for hidden in [secret, signature, "token=", keys[0]] {
+        assert!(!everything.contains(hidden), "{hidden} is in the log");
+    }
+}

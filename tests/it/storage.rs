@@ -1,0 +1,201 @@
+//! The contract of the storage port: the same for every store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, checksum};
+use filemanager::config::S3Config;
+use filemanager::domain::body::{Body, BodyError};
+use filemanager::domain::chunk::{Fingerprint, StoredChunk};
+use filemanager::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
+use filemanager::spool::Spool;
+use filemanager::storage::directory::DirectoryStorage;
+use filemanager::storage::s3::S3Storage;
+use filemanager::storage::{Assembly, Gathering, LinkOptions, SharedStorage, StorageError};
+use futures::{StreamExt, TryStreamExt, stream};
+use tempfile::TempDir;
+
+use crate::support::{bytes, s3};
+
+const MIB: usize = 1024 * 1024;
+
+struct Fixture {
+    store: SharedStorage,
+    gathering: Gathering,
+    chunks: Vec<StoredChunk>,
+    content: Vec<u8>,
+}
+
+impl Fixture {
+    fn new(store: &SharedStorage, target: Option<Visibility>) -> Self {
+        let upload = UploadId::random();
+        let jpg = "jpg".parse().unwrap();
+        let target = target
+            .map_or_else(|| ObjectLocation::of_staging(upload), |bucket| ObjectLocation::of_file(upload, jpg, bucket));
+        let gathering =
+            Gathering { upload, target, chunk_size: i64::try_from(8 * MIB).unwrap(), storage_upload_id: None };
+        Self { store: Arc::clone(store), gathering, chunks: Vec::new(), content: Vec::new() }
+    }
+
+    async fn put(&mut self, content: Vec<u8>) {
+        let index = ChunkIndex::try_from(i64::try_from(self.chunks.len()).unwrap()).unwrap();
+        if self.gathering.storage_upload_id.is_none() && self.store.needs_begin(Some(content.len() as u64)) {
+            self.gathering.storage_upload_id = Some(self.store.begin(&self.gathering.target, None).await.unwrap());
+        }
+        let receipt =
+            self.store.put_chunk(&self.gathering, index, Body::from_bytes(content.clone().into())).await.unwrap();
+        let fingerprint = Fingerprint {
+            size: i64::try_from(content.len()).unwrap(),
+            crc: checksum(CrcAlgorithm::Crc64Nvme, &content),
+        };
+        self.chunks.push(StoredChunk { index, fingerprint, receipt });
+        self.content.extend(content);
+    }
+
+    fn assembly(&self, bucket: Visibility, repeated: bool) -> Assembly {
+        Assembly {
+            target: ObjectLocation::of_file(self.gathering.upload, "jpg".parse().unwrap(), bucket),
+            size: i64::try_from(self.content.len()).unwrap(),
+            content_type: ContentType::parse("image/jpeg").unwrap(),
+            begun_as: None,
+            repeated,
+        }
+    }
+
+    async fn assemble(&self, bucket: Visibility, repeated: bool) -> ObjectLocation {
+        let assembly = self.assembly(bucket, repeated);
+        self.store.assemble(&self.gathering, &self.chunks, &assembly).await.unwrap();
+        assert_eq!(self.store.stat(&assembly.target).await.unwrap().unwrap().size, assembly.size);
+        assembly.target
+    }
+}
+
+async fn read(store: &SharedStorage, location: &ObjectLocation) -> Vec<u8> {
+    let blocks: Vec<Bytes> = store.read(location, None).await.unwrap().blocks.try_collect().await.unwrap();
+    blocks.concat()
+}
+
+/// Every layout of chunks, for a known and an unknown place, and again after it was done.
+async fn every_layout_is_assembled_and_may_be_again(store: &SharedStorage) {
+    let layouts: [&[usize]; 9] = [
+        &[],
+        &[10],
+        &[8 * MIB],
+        &[8 * MIB, 8 * MIB, 3],
+        &[5 * MIB, 6 * MIB],
+        &[1, 2, 3],
+        &[8 * MIB, 3, 8 * MIB],
+        &[3, 8 * MIB],
+        &[8 * MIB, 3, 4],
+    ];
+    for target in [None, Some(Visibility::Public), Some(Visibility::Private)] {
+        for (layout, seed) in layouts.iter().zip(0..) {
+            let mut fixture = Fixture::new(store, target);
+            for size in *layout {
+                fixture.put(bytes(*size, seed)).await;
+            }
+            let location = fixture.assemble(Visibility::Private, false).await;
+            assert!(read(store, &location).await == fixture.content, "{layout:?} for {target:?}");
+            fixture.assemble(Visibility::Private, true).await;
+            assert!(read(store, &location).await == fixture.content, "{layout:?} again, for {target:?}");
+            store.discard(&fixture.gathering, &fixture.chunks, Some(&location)).await.unwrap();
+            store.discard(&fixture.gathering, &fixture.chunks, Some(&location)).await.unwrap();
+            assert!(read(store, &location).await == fixture.content, "{layout:?} after its debris was removed");
+            store.delete(&location).await.unwrap();
+        }
+    }
+}
+
+async fn a_body_that_breaks_is_no_chunk_and_the_next_one_is(store: &SharedStorage) {
+    for size in [100, 8 * MIB] {
+        let mut fixture = Fixture::new(store, Some(Visibility::Public));
+        let begun = store.begin(&fixture.gathering.target, None).await.unwrap();
+        fixture.gathering.storage_upload_id = Some(begun);
+        let half = Bytes::from(bytes(size / 2, 9));
+        let blocks = stream::iter([Ok(half), Err(BodyError::Disconnected)]).boxed();
+        let body = Body::sized(size as u64, blocks);
+        let index = ChunkIndex::try_from(0).unwrap();
+        assert!(store.put_chunk(&fixture.gathering, index, body).await.is_err());
+        fixture.put(bytes(size, 1)).await;
+        let location = fixture.assemble(Visibility::Public, false).await;
+        assert!(read(store, &location).await == fixture.content);
+    }
+}
+
+async fn objects_are_read_in_ranges_told_of_and_deleted(store: &SharedStorage) {
+    let mut fixture = Fixture::new(store, None);
+    fixture.put(bytes(1000, 5)).await;
+    let location = fixture.assemble(Visibility::Public, false).await;
+    for range in [0..1, 10..1000, 999..1000] {
+        let body = store.read(&location, Some(range.clone())).await.unwrap();
+        assert_eq!(body.length, Some(range.end - range.start));
+        let blocks: Vec<Bytes> = body.blocks.try_collect().await.unwrap();
+        let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
+        assert_eq!(blocks.concat(), fixture.content[start..end]);
+    }
+    store.delete(&location).await.unwrap();
+    store.delete(&location).await.unwrap();
+    assert_eq!(store.stat(&location).await.unwrap(), None);
+    assert!(matches!(store.read(&location, None).await, Err(StorageError::NotFound(_))));
+}
+
+async fn what_is_missing_is_damage_and_no_object(store: &SharedStorage) {
+    let mut fixture = Fixture::new(store, Some(Visibility::Private));
+    fixture.put(bytes(8 * MIB, 1)).await;
+    fixture.put(bytes(9, 2)).await;
+    store.discard(&fixture.gathering, &fixture.chunks, None).await.unwrap();
+    let assembly = fixture.assembly(Visibility::Private, false);
+    assert!(store.assemble(&fixture.gathering, &fixture.chunks, &assembly).await.is_err());
+    assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
+}
+
+async fn the_contract(store: SharedStorage) {
+    store.prepare().await.unwrap();
+    store.prepare().await.unwrap();
+    store.probe().await.unwrap();
+    every_layout_is_assembled_and_may_be_again(&store).await;
+    a_body_that_breaks_is_no_chunk_and_the_next_one_is(&store).await;
+    objects_are_read_in_ranges_told_of_and_deleted(&store).await;
+    what_is_missing_is_damage_and_no_object(&store).await;
+}
+
+async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
+    let (endpoint, access_key, secret_key) = s3::endpoint().await;
+    let config = S3Config {
+        public_url: public_url.unwrap_or(&endpoint).parse().unwrap(),
+        endpoint: endpoint.parse().unwrap(),
+        region: "us-east-1".into(),
+        access_key,
+        secret_key: secret_key.into(),
+        public_bucket: "public".into(),
+        private_bucket: "private".into(),
+    };
+    Arc::new(S3Storage::new(&config, Spool::new(folder.path().to_owned())).unwrap())
+}
+
+#[tokio::test]
+async fn the_directory_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    the_contract(Arc::new(DirectoryStorage::new(folder.path().to_owned()))).await;
+}
+
+#[tokio::test]
+async fn s3_keeps_the_contract() {
+    the_contract(s3_store(&tempfile::tempdir().unwrap(), None).await).await;
+}
+
+#[tokio::test]
+async fn links_are_signed_for_the_public_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = s3_store(&folder, Some("https://files.example.org/")).await;
+    let location = ObjectLocation { bucket: Visibility::Private, key: "a.jpg".into() };
+    let options = LinkOptions {
+        filename: None,
+        content_type: ContentType::parse("image/jpeg").unwrap(),
+        valid_for: Duration::from_secs(7),
+    };
+    let link = store.signed_link(&location, &options).await.unwrap().unwrap();
+    assert!(link.starts_with("https://files.example.org/private/a.jpg?"), "{link}");
+    assert!(link.contains("X-Amz-Expires=7&") && link.contains("X-Amz-SignedHeaders=host"), "{link}");
+}

@@ -1,0 +1,159 @@
+//! A client that speaks the API as its callers do.
+
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+
+use super::eventually;
+
+/// Status and body of an answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn of(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a body");
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
+        Self { status, body }
+    }
+
+    /// The answer's data; the envelope must be that of a success.
+    pub fn data(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        assert_eq!(self.body["success"], true);
+        assert!(self.body["message"].is_string());
+        self.body["data"].clone()
+    }
+
+    /// The answer's errors and message; the envelope must be that of an error.
+    pub fn error(self) -> (u16, Vec<String>, String) {
+        assert_eq!(self.body["success"], false, "{}", self.body);
+        assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(3), "{}", self.body);
+        let errors = self.body["errors"].as_array().expect("errors").iter();
+        let errors = errors.map(|error| error.as_str().expect("a text").to_owned()).collect();
+        (self.status, errors, self.body["message"].as_str().expect("a message").to_owned())
+    }
+}
+
+#[derive(Clone)]
+pub struct Client {
+    pub http: reqwest::Client,
+    pub base: String,
+}
+
+impl Client {
+    pub fn new(base: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { http, base: base.to_owned() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.base)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.http.get(self.url(path)).send().await.expect("an answer")).await
+    }
+
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form =
+            fields.iter().fold(Form::new(), |form, (name, value)| form.text((*name).to_owned(), (*value).to_owned()));
+        Answer::of(self.http.post(self.url(path)).multipart(form).send().await.expect("an answer")).await
+    }
+
+    /// Opens an upload; its identifier.
+    pub async fn init(&self, fields: &[(&str, &str)]) -> String {
+        let data = self.post("/file/upload/init/", fields).await.data();
+        data["upload_id"].as_str().expect("an identifier").to_owned()
+    }
+
+    /// Sends a chunk as most clients do: the fields first, `chunk_size` as large as the chunk.
+    pub async fn chunk(&self, upload: &str, index: usize, bytes: &[u8]) -> Answer {
+        self.chunk_saying(upload, &index.to_string(), &bytes.len().max(1).to_string(), bytes).await
+    }
+
+    pub async fn chunk_saying(&self, upload: &str, index: &str, size: &str, bytes: &[u8]) -> Answer {
+        let form = Form::new()
+            .text("chunk_size", size.to_owned())
+            .text("upload_id", upload.to_owned())
+            .text("chunk_index", index.to_owned())
+            .part("file", Part::bytes(bytes.to_vec()).file_name("blob"));
+        Answer::of(self.http.post(self.url("/file/upload/chunk/")).multipart(form).send().await.expect("an answer"))
+            .await
+    }
+
+    /// Sends a chunk as some clients do: the file first, and without telling how long the request is.
+    pub async fn chunk_file_first(&self, upload: &str, index: usize, bytes: &[u8]) -> Answer {
+        let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>(bytes.to_vec())]));
+        let form = Form::new()
+            .part("file", Part::stream(body).file_name("blob"))
+            .text("chunk_index", index.to_string())
+            .text("upload_id", upload.to_owned())
+            .text("chunk_size", bytes.len().to_string());
+        Answer::of(self.http.post(self.url("/file/upload/chunk")).multipart(form).send().await.expect("an answer"))
+            .await
+    }
+
+    pub async fn complete(&self, upload: &str, chunks: usize, size: usize, more: &[(&str, &str)]) -> Answer {
+        let (chunks, size) = (chunks.to_string(), size.to_string());
+        let mut fields = vec![
+            ("upload_id", upload),
+            ("total_chunks", &chunks),
+            ("total_size", &size),
+            ("file_extension", "txt"),
+            ("content_type", "text/plain"),
+        ];
+        fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        fields.extend_from_slice(more);
+        self.post("/file/upload/complete/", &fields).await
+    }
+
+    /// Uploads these chunks one after the other and completes; the file's data.
+    pub async fn upload(&self, chunks: &[Vec<u8>], hints: &[(&str, &str)], completion: &[(&str, &str)]) -> Value {
+        let upload = self.init(hints).await;
+        for (index, chunk) in chunks.iter().enumerate() {
+            self.chunk(&upload, index, chunk).await.data();
+        }
+        self.complete(&upload, chunks.len(), chunks.iter().map(Vec::len).sum(), completion).await.data()
+    }
+
+    pub async fn get_with(&self, path: &str, credential: &str) -> Answer {
+        let request = self.http.get(self.url(path)).header("x-file-credential", credential);
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    /// Waits until the file is done, one way or the other; what `status` says then.
+    pub async fn done(&self, file: &Value, credential: Option<&str>) -> Value {
+        let path = format!("/file/status/{}", file["id"].as_str().expect("an identifier"));
+        eventually("the file is done", async || {
+            let answer = match credential {
+                Some(credential) => self.get_with(&path, credential).await,
+                None => self.get(&path).await,
+            };
+            let status = answer.data();
+            ["SUCCESS", "FAILURE"].contains(&status["status"].as_str().unwrap()).then_some(status)
+        })
+        .await
+    }
+
+    /// Waits until the file can be downloaded, and downloads it by its link.
+    pub async fn download(&self, file: &Value, credential: Option<&str>) -> Vec<u8> {
+        assert_eq!(self.done(file, credential).await["status"], "SUCCESS");
+        let path = format!("/file/get/{}", file["id"].as_str().unwrap());
+        let file = match credential {
+            Some(credential) => self.get_with(&path, credential).await.data(),
+            None => self.get(&path).await.data(),
+        };
+        self.follow(file["download_url"].as_str().expect("a link")).await
+    }
+
+    /// What is behind a link.
+    pub async fn follow(&self, link: &str) -> Vec<u8> {
+        let response = self.http.get(link).send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{link}");
+        response.bytes().await.expect("a body").to_vec()
+    }
+}

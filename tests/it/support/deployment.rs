@@ -1,0 +1,230 @@
+//! Starts the real binaries with a configuration of their own.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use sqlx::Connection;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{Client, eventually, s3};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    MySql,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    Directory,
+    S3,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    InProcess,
+    RabbitMq,
+}
+
+/// A configuration with data of its own, on which any number of processes can be started.
+pub struct Deployment {
+    pub folder: TempDir,
+    pub settings: HashMap<String, String>,
+    queue: Queue,
+}
+
+/// A variable that `scripts/with-services` sets.
+pub fn from_services(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run the tests by `make test` or `scripts/with-services cargo test`")
+    })
+}
+
+impl Deployment {
+    pub async fn new(database: Database, store: Store, queue: Queue) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut settings = HashMap::new();
+        let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
+        set("APP_PORT", "0".into());
+        set("APP_DATA_DIR", folder.path().join("data").display().to_string());
+        set("LOG_FORMAT", "json".into());
+        set("JOB_SWEEP_INTERVAL", "1".into());
+        if database == Database::MySql {
+            set("MYSQL_HOST", from_services("TEST_MYSQL_HOST"));
+            set("MYSQL_PORT", from_services("TEST_MYSQL_PORT"));
+            set("MYSQL_USER", from_services("TEST_MYSQL_USER"));
+            set("MYSQL_PASSWORD", from_services("TEST_MYSQL_PASSWORD"));
+            set("MYSQL_DATABASE", new_mysql_database().await);
+        }
+        if store == Store::S3 {
+            let (endpoint, access_key, secret_key) = s3::endpoint().await;
+            set("MINIO_ENDPOINT", endpoint);
+            set("MINIO_ACCESS_KEY", access_key);
+            set("MINIO_SECRET_KEY", secret_key);
+        }
+        if queue == Queue::RabbitMq {
+            set("RABBITMQ_HOST", from_services("TEST_RABBITMQ_HOST"));
+            set("RABBITMQ_PORT", from_services("TEST_RABBITMQ_PORT"));
+            set("RABBITMQ_DEFAULT_USER", from_services("TEST_RABBITMQ_USER"));
+            set("RABBITMQ_DEFAULT_PASS", from_services("TEST_RABBITMQ_PASSWORD"));
+            set("RABBITMQ_QUEUE", format!("test.{}", Uuid::new_v4().simple()));
+        }
+        Self { folder, settings, queue }
+    }
+
+    /// What one gets with nothing configured.
+    pub async fn embedded() -> Self {
+        Self::new(Database::Sqlite, Store::Directory, Queue::InProcess).await
+    }
+
+    /// What `docker compose up` gives.
+    pub async fn full() -> Self {
+        Self::new(Database::MySql, Store::S3, Queue::RabbitMq).await
+    }
+
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A command of the API's binary with this deployment's settings and nothing else.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.settings).current_dir(self.folder.path());
+        command
+    }
+
+    /// Starts an API and waits until it takes requests.
+    pub async fn api(&self) -> Service {
+        Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "ready").await
+    }
+
+    /// Starts an API whose database may be away, and waits until it says where it is.
+    pub async fn api_without_database(&self) -> Service {
+        Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "serving").await
+    }
+
+    /// Starts a worker and waits until it takes jobs.
+    pub async fn worker(&self) -> Service {
+        Service::start(self.command(env!("CARGO_BIN_EXE_filemanager-worker")), "waiting for jobs").await
+    }
+
+    /// Starts an API, and a worker if there must be one.
+    pub async fn start(&self) -> Vec<Service> {
+        let api = self.api().await;
+        match self.queue {
+            Queue::InProcess => vec![api],
+            Queue::RabbitMq => vec![api, self.worker().await],
+        }
+    }
+}
+
+async fn new_mysql_database() -> String {
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let mut connection = mysql(None).await;
+    let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(sql).execute(&mut connection).await.expect("a new database");
+    name
+}
+
+/// A connection to the MySQL server of the tests.
+pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
+    let options = sqlx::mysql::MySqlConnectOptions::new()
+        .host(&from_services("TEST_MYSQL_HOST"))
+        .port(from_services("TEST_MYSQL_PORT").parse().expect("a port"))
+        .username(&from_services("TEST_MYSQL_USER"))
+        .password(&from_services("TEST_MYSQL_PASSWORD"));
+    let options = database.into_iter().fold(options, |options, name| options.database(name));
+    sqlx::MySqlConnection::connect_with(&options).await.expect("the MySQL server of the tests answers")
+}
+
+/// A process that runs until it is dropped.
+pub struct Service {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    /// Starts a process and waits until its log says `message`.
+    pub async fn start(mut command: Command, message: &str) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let mut service = Self { child, log };
+        let wanted = format!("\"message\":\"{message}\"");
+        eventually(&format!("a process says {message:?}"), async || {
+            if let Some(status) = service.child.try_wait().expect("the process can be asked") {
+                panic!("the process ended with {status}:\n{}", service.log().join("\n"));
+            }
+            service.log().iter().any(|line| line.contains(&wanted)).then_some(())
+        })
+        .await;
+        service
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The log's lines as JSON.
+    pub fn log_json(&self) -> Vec<serde_json::Value> {
+        self.log().iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    }
+
+    /// Where the API listens.
+    pub fn address(&self) -> String {
+        let lines = self.log_json();
+        let serving = lines.iter().find(|line| line["message"] == "serving").expect("the API said where it is");
+        serving["address"].as_str().expect("an address").to_owned()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&format!("http://{}", self.address()))
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("the process can be signalled");
+    }
+
+    /// Waits for the process's end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually("a process ends", async || self.child.try_wait().expect("the process can be asked")).await
+    }
+
+    /// The most memory that the process ever used, in MiB.
+    pub fn peak_memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of process {}:\n{}", self.child.id(), self.log().join("\n"));
+        }
+    }
+}
+
+/// Runs a command to its end: its status, what it printed, and what it complained of.
+pub async fn run(mut command: Command) -> (ExitStatus, String, String) {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status, text(output.stdout), text(output.stderr))
+}

@@ -1,0 +1,53 @@
+//! The S3 server of the tests: Garage where `scripts/with-services` found one, else s3s-fs in this process.
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+
+const ACCESS_KEY: &str = "test-access-key";
+const SECRET_KEY: &str = "test-secret-key-which-no-log-may-show";
+
+/// Endpoint, access key and secret key of the S3 server that all tests share.
+pub async fn endpoint() -> (String, String, String) {
+    static SHARED: OnceCell<(String, String, String)> = OnceCell::const_new();
+    let shared = SHARED.get_or_init(|| async {
+        if let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") {
+            let of =
+                |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set, but TEST_S3_ENDPOINT is"));
+            return (endpoint, of("TEST_S3_ACCESS_KEY"), of("TEST_S3_SECRET_KEY"));
+        }
+        (in_this_process(), ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())
+    });
+    shared.await.clone()
+}
+
+/// Runs s3s-fs on a thread of its own, which outlives the test that asked first.
+fn in_this_process() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async { serve(TcpListener::from_std(listener).expect("a listener")).await });
+    });
+    endpoint
+}
+
+async fn serve(listener: TcpListener) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a store"));
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let service = service.build();
+    loop {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let service = service.clone();
+        tokio::spawn(async move {
+            // A client that leaves is no concern of the server's.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
