@@ -4,6 +4,7 @@ pub mod client;
 pub mod deployment;
 pub mod gate;
 pub mod s3;
+mod s3_server;
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! The S3 server of the tests: Garage where `scripts/with-services` found one, else s3s-fs in this process.
 
+use super::s3_server::Store;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -39,7 +39,7 @@ fn in_this_process() -> String {
 
 async fn serve(listener: TcpListener) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a store"));
+    let mut service = S3ServiceBuilder::new(Store::new(folder.path().to_owned()));
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     let service = service.build();
     loop {

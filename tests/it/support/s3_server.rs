@@ -1,0 +1,84 @@
+//! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, and a small part in the middle
+//! is refused without the loss of the upload.
+
+use std::fs;
+use std::path::PathBuf;
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s_fs::FileSystem;
+
+const LEAST_PART: u64 = 5 * 1024 * 1024;
+
+pub struct Store {
+    inner: FileSystem,
+    root: PathBuf,
+}
+
+impl Store {
+    pub fn new(root: PathBuf) -> Self {
+        Self { inner: FileSystem::new(&root).expect("a store"), root }
+    }
+
+    fn part(&self, upload: &str, number: i32) -> PathBuf {
+        self.root.join(format!(".upload_id-{upload}.part-{number}"))
+    }
+
+    /// Numbers the parts from 1 without gaps, as s3s-fs wants them.
+    fn close_gaps(&self, upload: &str, parts: &mut [CompletedPart]) -> S3Result<()> {
+        let last = parts.len().saturating_sub(1);
+        for (index, part) in parts.iter().enumerate() {
+            let file = self.part(upload, part.part_number.unwrap_or_default());
+            let size = fs::metadata(file).map_err(|_| s3_error!(InvalidPart))?.len();
+            if index < last && size < LEAST_PART {
+                return Err(s3_error!(EntityTooSmall));
+            }
+        }
+        if !parts.is_sorted_by_key(|part| part.part_number) {
+            return Err(s3_error!(InvalidPartOrder));
+        }
+        for (part, number) in parts.iter_mut().zip(1..) {
+            let from = self.part(upload, part.part_number.unwrap_or_default());
+            fs::rename(from, self.part(upload, number)).map_err(|_| s3_error!(InternalError))?;
+            part.part_number = Some(number);
+        }
+        Ok(())
+    }
+}
+
+macro_rules! pass_on {
+    ($($call:ident($input:ty) -> $output:ty;)*) => {
+        #[async_trait::async_trait]
+        impl S3 for Store {
+            $(async fn $call(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                self.inner.$call(request).await
+            })*
+
+            async fn complete_multipart_upload(
+                &self,
+                mut request: S3Request<CompleteMultipartUploadInput>,
+            ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+                let upload = request.input.upload_id.clone();
+                if let Some(parts) = request.input.multipart_upload.as_mut().and_then(|upload| upload.parts.as_mut()) {
+                    self.close_gaps(&upload, parts)?;
+                }
+                self.inner.complete_multipart_upload(request).await
+            }
+        }
+    };
+}
+
+pass_on! {
+    create_bucket(CreateBucketInput) -> CreateBucketOutput;
+    head_bucket(HeadBucketInput) -> HeadBucketOutput;
+    put_object(PutObjectInput) -> PutObjectOutput;
+    get_object(GetObjectInput) -> GetObjectOutput;
+    head_object(HeadObjectInput) -> HeadObjectOutput;
+    delete_object(DeleteObjectInput) -> DeleteObjectOutput;
+    copy_object(CopyObjectInput) -> CopyObjectOutput;
+    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
+    upload_part(UploadPartInput) -> UploadPartOutput;
+    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
+    list_parts(ListPartsInput) -> ListPartsOutput;
+    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
+}
