@@ -84,8 +84,9 @@ impl App {
     pub fn build(config: Config, name: &'static str) -> anyhow::Result<Self> {
         let folder = &config.data_dir;
         let temporary = folder.join("tmp");
-        fs::create_dir_all(&temporary)
-            .with_context(|| format!("APP_DATA_DIR is {folder:?}, but no folder can be made or written there"))?;
+        fs::create_dir_all(&temporary).with_context(|| {
+            format!("APP_DATA_DIR is {}, but no folder can be made or written there", folder.display())
+        })?;
         let spool = Spool::new(temporary);
         let ports =
             Ports { database: database(&config), storage: storage(&config, &spool)?, queue: queue(&config, name) };
@@ -285,7 +286,8 @@ fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         }
         StorageConfig::Directory => {
             let path = config.data_dir.join("signing.key");
-            key_file(&path).with_context(|| format!("the key for signed links, {path:?}, can be neither read nor made"))
+            key_file(&path)
+                .with_context(|| format!("the key for signed links, {}, can be neither read nor made", path.display()))
         }
     }
 }

@@ -13,7 +13,7 @@ use filemanager::services::health::HealthService;
 use filemanager::{lifecycle, telemetry};
 
 /// Worker of the file management service. Everything is set by the same environment variables as the service's own;
-/// RABBITMQ_HOST must be among them.
+/// `RABBITMQ_HOST` must be among them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

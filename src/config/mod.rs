@@ -93,7 +93,7 @@ pub enum StorageConfig {
     /// A folder in the data folder.
     Directory,
     /// An S3 store.
-    S3(S3Config),
+    S3(Box<S3Config>),
 }
 
 /// How to reach an S3 store.
@@ -201,16 +201,16 @@ impl Config {
 fn server(reader: &mut Reader) -> ServerConfig {
     ServerConfig {
         host: reader.address("APP_HOST"),
-        port: reader.number("APP_PORT", 0, u16::MAX),
+        port: reader.number("APP_PORT", 0..=u16::MAX),
         public_url: reader.optional_url("APP_PUBLIC_URL"),
         cors_origins: reader.origins("APP_CORS_ORIGINS"),
-        body_min_rate: reader.number("APP_BODY_MIN_RATE", 0, 1 << 30),
+        body_min_rate: reader.number("APP_BODY_MIN_RATE", 0..=1 << 30),
     }
 }
 
 fn uploads(reader: &mut Reader) -> UploadConfig {
     UploadConfig {
-        max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1, 5 * 1024 * 1024 * 1024),
+        max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1..=5 * 1024 * 1024 * 1024),
         upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * 24 * 3600),
         download_url_ttl: reader.seconds("APP_DOWNLOAD_URL_TTL", 1, WEEK),
     }
@@ -220,17 +220,17 @@ fn database(reader: &mut Reader) -> DatabaseConfig {
     let Some(host) = reader.optional("MYSQL_HOST") else { return DatabaseConfig::Sqlite };
     DatabaseConfig::MySql {
         host,
-        port: reader.number("MYSQL_PORT", 1, u16::MAX),
+        port: reader.number("MYSQL_PORT", 1..=u16::MAX),
         user: reader.required("MYSQL_USER", "MYSQL_HOST"),
         password: reader.secret("MYSQL_PASSWORD", "MYSQL_HOST"),
         database: reader.required("MYSQL_DATABASE", "MYSQL_HOST"),
-        connections: reader.number("MYSQL_CONNECTIONS", 1, 1000),
+        connections: reader.number("MYSQL_CONNECTIONS", 1..=1000),
     }
 }
 
 fn storage(reader: &mut Reader) -> StorageConfig {
     let Some(endpoint) = reader.optional_endpoint("MINIO_ENDPOINT") else { return StorageConfig::Directory };
-    StorageConfig::S3(S3Config {
+    StorageConfig::S3(Box::new(S3Config {
         public_url: reader.optional_url("MINIO_URL").unwrap_or_else(|| endpoint.clone()),
         endpoint,
         region: reader.required("MINIO_REGION", "MINIO_ENDPOINT"),
@@ -238,14 +238,14 @@ fn storage(reader: &mut Reader) -> StorageConfig {
         secret_key: reader.secret("MINIO_SECRET_KEY", "MINIO_ENDPOINT"),
         public_bucket: reader.required("MINIO_PUBLIC_BUCKET", "MINIO_ENDPOINT"),
         private_bucket: reader.private_bucket("MINIO_PRIVATE_BUCKET", "MINIO_PUBLIC_BUCKET"),
-    })
+    }))
 }
 
 fn queue(reader: &mut Reader) -> QueueConfig {
     let Some(host) = reader.optional("RABBITMQ_HOST") else { return QueueConfig::InProcess };
     QueueConfig::RabbitMq {
         host,
-        port: reader.number("RABBITMQ_PORT", 1, u16::MAX),
+        port: reader.number("RABBITMQ_PORT", 1..=u16::MAX),
         user: reader.required("RABBITMQ_DEFAULT_USER", "RABBITMQ_HOST"),
         password: reader.secret("RABBITMQ_DEFAULT_PASS", "RABBITMQ_HOST"),
         queue: reader.required("RABBITMQ_QUEUE", "RABBITMQ_HOST"),
@@ -254,9 +254,9 @@ fn queue(reader: &mut Reader) -> QueueConfig {
 
 fn jobs(reader: &mut Reader) -> JobConfig {
     JobConfig {
-        max_attempts: reader.number("JOB_MAX_ATTEMPTS", 1, 100),
+        max_attempts: reader.number("JOB_MAX_ATTEMPTS", 1..=100),
         lease: reader.seconds("JOB_LEASE", 3, 3600),
-        concurrency: reader.number("WORKER_CONCURRENCY", 1, 256),
+        concurrency: reader.number("WORKER_CONCURRENCY", 1..=256),
         sweep_interval: reader.seconds("JOB_SWEEP_INTERVAL", 1, 3600),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -78,15 +79,15 @@ impl Reader {
         })
     }
 
-    /// A whole number from `least` to `most`.
-    pub(super) fn number<T>(&mut self, name: &'static str, least: T, most: T) -> T
+    /// A whole number in a range.
+    pub(super) fn number<T>(&mut self, name: &'static str, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + fmt::Display + Default,
     {
         let value = self.optional(name).unwrap_or_default();
         match value.parse::<T>() {
-            Ok(number) if number >= least && number <= most => number,
-            _ => self.refuse(name, &value, &format!("a whole number from {least} to {most}")),
+            Ok(number) if range.contains(&number) => number,
+            _ => self.refuse(name, &value, &format!("a whole number from {} to {}", range.start(), range.end())),
         }
     }
 

@@ -55,7 +55,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "RABBITMQ_DEFAULT_PASS", default: Some("guest"), secret: true },
     plain("RABBITMQ_QUEUE", "filemanager.jobs"),
     plain("JOB_MAX_ATTEMPTS", "8"),
-    plain("JOB_LEASE", "60"),
+    plain("JOB_LEASE", "30"),
     plain("JOB_SWEEP_INTERVAL", "5"),
     plain("WORKER_CONCURRENCY", "4"),
     plain("LOG_FORMAT", "text"),

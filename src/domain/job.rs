@@ -10,7 +10,7 @@ use super::JobId;
 /// The first pause after a failed attempt; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A job that a worker holds.
 #[derive(Debug, Clone)]

@@ -247,7 +247,9 @@ mod tests {
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::default();
-        pairs.iter().for_each(|(name, value)| fields.insert(name, (*value).to_owned()));
+        for (name, value) in pairs {
+            fields.insert(name, (*value).to_owned());
+        }
         fields
     }
 

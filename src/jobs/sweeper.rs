@@ -11,8 +11,11 @@ use crate::services::maintenance::MaintenanceService;
 pub(super) async fn run(maintenance: MaintenanceService, pause: Duration, stop: CancellationToken) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut first = true;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        match maintenance.announce_due().await {
+        let announced = maintenance.announce_due(first).await;
+        first &= announced.is_err();
+        match announced {
             Ok(0) => {}
             Ok(announced) => tracing::debug!(announced, "announced jobs that were due"),
             Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),

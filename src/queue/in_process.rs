@@ -44,6 +44,10 @@ impl JobQueue for InProcessQueue {
         "in process"
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     async fn announce(&self, notice: &Notice) -> Result<(), QueueError> {
         self.sender.try_send(notice.clone()).map_err(|error| QueueError(error.to_string()))
     }

@@ -45,6 +45,9 @@ pub trait JobQueue: Send + Sync + 'static {
     /// The name of the kind, for a person.
     fn kind(&self) -> &'static str;
 
+    /// Whether notices outlive the process that announced them.
+    fn is_durable(&self) -> bool;
+
     /// Announces a job; returns once the queue has it for sure.
     async fn announce(&self, notice: &Notice) -> Result<(), QueueError>;
 

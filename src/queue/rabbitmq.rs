@@ -141,6 +141,10 @@ impl JobQueue for RabbitMqQueue {
         "RabbitMQ"
     }
 
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     async fn announce(&self, notice: &Notice) -> Result<(), QueueError> {
         let payload = serde_json::to_vec(notice).map_err(|error| QueueError(error.to_string()))?;
         let channel = self.publisher().await?;

@@ -1,6 +1,7 @@
 //! What can go wrong in a database, in the service's own words.
 
 use sqlx::error::ErrorKind;
+use sqlx::mysql::MySqlDatabaseError;
 
 /// A rule of the schema that a statement broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl From<sqlx::Error> for RepositoryError {
             };
         };
         let code = database.code().unwrap_or_default().into_owned();
-        let number = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|mysql| mysql.number());
+        let number = database.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
         match (database.kind(), number) {
             (ErrorKind::UniqueViolation, _) => Self::Violation(unique_key(database.message())),
             (ErrorKind::ForeignKeyViolation, _) => Self::Violation(Constraint::ForeignKey),

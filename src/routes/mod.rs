@@ -101,6 +101,7 @@ async fn only_when_prepared(State(state): State<ApiState>, request: Request, nex
     ApiError::unavailable("the database is not ready yet".into()).into_response()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer that calls it gives the panic away")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::internal(format!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()

@@ -2,13 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
@@ -51,15 +51,19 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         file_id = Empty,
     );
     request.extensions_mut().insert(trace);
-    let received = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&received);
-    let request = request.map(|body| Body::new(Counted { body, count: counter, line: None }));
+    let received = Arc::new(Count::default());
+    let count = Arc::clone(&received);
+    let request = request.map(|body| Body::new(Counted::new(body, count, None)));
     let mut response = next.run(request).instrument(span.clone()).await;
+    if !received.ended.load(Ordering::Relaxed) {
+        // What is left of the request is not read, so the connection cannot be used again (RFC 9112 section 9.3).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let line = Line { span, status: response.status(), started, received, sent: Arc::default() };
-    response.map(|body| Body::new(Counted { body, count: Arc::clone(&line.sent), line: Some(line) }))
+    response.map(|body| Body::new(Counted::new(body, Arc::clone(&line.sent), Some(line))))
 }
 
 fn request_id(request: &Request) -> String {
@@ -83,8 +87,8 @@ struct Line {
     span: Span,
     status: StatusCode,
     started: Instant,
-    received: Arc<AtomicU64>,
-    sent: Arc<AtomicU64>,
+    received: Arc<Count>,
+    sent: Arc<Count>,
 }
 
 impl Drop for Line {
@@ -92,17 +96,38 @@ impl Drop for Line {
         let _entered = self.span.enter();
         let status = self.status.as_u16();
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let bytes_in = self.received.load(Ordering::Relaxed);
-        let bytes_out = self.sent.load(Ordering::Relaxed);
+        let bytes_in = self.received.bytes.load(Ordering::Relaxed);
+        let bytes_out = self.sent.bytes.load(Ordering::Relaxed);
         tracing::info!(status, duration_ms, bytes_in, bytes_out, "request");
     }
+}
+
+/// What went by of a body.
+#[derive(Default)]
+struct Count {
+    bytes: AtomicU64,
+    ended: AtomicBool,
 }
 
 /// A body whose bytes are counted.
 struct Counted {
     body: Body,
-    count: Arc<AtomicU64>,
+    count: Arc<Count>,
     line: Option<Line>,
+}
+
+impl Counted {
+    fn new(body: Body, count: Arc<Count>, line: Option<Line>) -> Self {
+        let counted = Self { body, count, line };
+        counted.note_end();
+        counted
+    }
+
+    fn note_end(&self) {
+        if http_body::Body::is_end_stream(&self.body) {
+            self.count.ended.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl http_body::Body for Counted {
@@ -115,8 +140,10 @@ impl http_body::Body for Counted {
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                this.count.fetch_add(length, Ordering::Relaxed);
+                this.count.bytes.fetch_add(length, Ordering::Relaxed);
+                this.note_end();
             }
+            Poll::Ready(None) => this.count.ended.store(true, Ordering::Relaxed),
             Poll::Ready(Some(Err(error))) if this.line.is_some() => {
                 tracing::error!(%error, "the answer broke off");
             }

@@ -49,7 +49,7 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
     let content_type = ContentType::parse("text/plain").map_err(|error| StorageError::Refused(error.to_string()))?;
     let index = ChunkIndex::try_from(0).map_err(|error| StorageError::Refused(error.to_string()))?;
     let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE))).await?;
-    let size = PROBE.len() as i64;
+    let size = i64::try_from(PROBE.len()).unwrap_or(0);
     let chunks = [StoredChunk { index, fingerprint: Fingerprint { size, crc: 0 }, receipt }];
     let assembly =
         Assembly { target: target.clone(), size, content_type: content_type.clone(), begun_as: None, repeated: false };
@@ -59,7 +59,7 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
         if read.concat() != PROBE {
             return Err(StorageError::Damaged("what was read is not what was written".into()));
         }
-        let options = LinkOptions { filename: None, content_type, valid_for: Duration::from_secs(60) };
+        let options = LinkOptions { filename: None, content_type, valid_for: Duration::from_mins(1) };
         storage.signed_link(&target, &options).await.map(drop)
     };
     let outcome = outcome.await;

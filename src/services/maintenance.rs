@@ -29,13 +29,15 @@ impl MaintenanceService {
         Self { ports }
     }
 
-    /// Announces the jobs that are due and that nobody was told of lately; how many.
+    /// Announces the jobs that are due and that nobody was told of lately; how many. The first time, a queue that
+    /// did not outlive the last process is told of all.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
-    pub async fn announce_due(&self) -> Result<usize, Failure> {
+    pub async fn announce_due(&self, first: bool) -> Result<usize, Failure> {
         let now = now();
-        let before = now - ANNOUNCED_FOR;
+        let forgotten = first && !self.ports.queue.is_durable();
+        let before = if forgotten { now } else { now - ANNOUNCED_FOR };
         let due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
         let mut announced = 0;
         for (job_id, trace_id) in due {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use futures::future::join_all;
 
+use crate::support::client::Answer;
 use crate::support::{Database, Deployment, Queue, Store, bytes};
 
 async fn a_hundred_completes_make_one_file_and_one_job(database: Database) {
@@ -13,7 +14,7 @@ async fn a_hundred_completes_make_one_file_and_one_job(database: Database) {
     let upload = client.init(&[]).await;
     client.chunk(&upload, 0, &bytes(5000, 1)).await.data();
     let answers = join_all((0..100).map(|_| client.complete(&upload, 1, 5000, &[]))).await;
-    let files: Vec<_> = answers.into_iter().map(|answer| answer.data()).collect();
+    let files: Vec<_> = answers.into_iter().map(Answer::data).collect();
     let ids: HashSet<&str> = files.iter().map(|file| file["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 1);
     assert!(client.download(&files[0], None).await == bytes(5000, 1));
@@ -60,7 +61,7 @@ async fn names_in_every_script_are_kept_to_the_letter() {
             ("content_type", "text/plain"),
             ("filename", name),
         ]);
-        let file = crate::support::client::Answer::of(completed.send().await.unwrap()).await.data();
+        let file = Answer::of(completed.send().await.unwrap()).await.data();
         assert_eq!(file["filename"], name);
         let kept = client.get(&format!("/file/get/{}", file["id"].as_str().unwrap())).await.data();
         assert_eq!(kept["filename"], name);

@@ -125,6 +125,7 @@ async fn a_full_disk_is_a_507_and_heals() {
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_kill_of_the_api() {
     for deployment in [Deployment::embedded().await, Deployment::full().await] {
+        let deployment = deployment.set("JOB_LEASE", "3");
         let chunks = [bytes(5 * MIB, 1), bytes(5 * MIB, 2), bytes(77, 3)];
         let first = deployment.api().await;
         let upload = first.client().init(&[]).await;

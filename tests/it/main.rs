@@ -1,5 +1,7 @@
 //! Tests at the wire: they start the real binaries against real servers, which `scripts/with-services` runs.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
 mod bad_input;
 mod complete;
 mod contract;

@@ -125,14 +125,14 @@ async fn one_line_for_each_request_and_the_same_trace_in_the_worker() {
     let completed: Vec<_> =
         requests.iter().filter(|line| line["span"]["route"] == "/api/v1/file/upload/complete").collect();
     assert_eq!(completed.len(), 1);
-    let line = completed[0];
-    assert_eq!((line["span"]["method"].as_str(), line["status"].as_u64()), (Some("POST"), Some(200)));
-    assert_eq!(line["span"]["file_id"], file["id"]);
+    let entry = completed[0];
+    assert_eq!((entry["span"]["method"].as_str(), entry["status"].as_u64()), (Some("POST"), Some(200)));
+    assert_eq!(entry["span"]["file_id"], file["id"]);
     for field in ["duration_ms", "bytes_in", "bytes_out"] {
-        assert!(line[field].is_u64(), "{field}: {line}");
+        assert!(entry[field].is_u64(), "{field}: {entry}");
     }
-    assert_eq!(line["span"]["request_id"].as_str().unwrap().len(), 36);
-    let trace = line["span"]["trace_id"].as_str().unwrap();
+    assert_eq!(entry["span"]["request_id"].as_str().unwrap().len(), 36);
+    let trace = entry["span"]["trace_id"].as_str().unwrap();
     let done = eventually("the worker's line", async || {
         services[1].log_json().into_iter().find(|line| line["message"] == "job done")
     })
@@ -144,4 +144,30 @@ async fn one_line_for_each_request_and_the_same_trace_in_the_worker() {
     for hidden in [secret, signature, "token=", keys[0]] {
         assert!(!everything.contains(hidden), "{hidden} is in the log");
     }
+}
+
+fn in_repository(path: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_committed_description_of_the_api_is_that_of_the_code() {
+    let described = filemanager::routes::openapi().unwrap();
+    assert!(in_repository("openapi.json").trim() == described.trim(), "openapi.json is stale: run `make openapi`");
+}
+
+#[tokio::test]
+async fn the_curl_tour_of_the_readme_works_when_pasted() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    let readme = in_repository("README.md");
+    let tour = readme.split("<!-- tour -->").nth(1).expect("a tour between two marks");
+    let script = tour.trim().trim_start_matches("```sh").trim_end_matches("```");
+    let script = script.replace("localhost:8000", &api.address());
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-e", "-c", &script]).current_dir(deployment.folder.path());
+    let (status, output, complaint) = run(shell).await;
+    assert!(status.success(), "{output}\n{complaint}");
+    assert!(output.contains("identical"), "{output}");
 }

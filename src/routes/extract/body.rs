@@ -71,10 +71,8 @@ impl Stream for Rated {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         match this.blocks.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(block))) => match this.note(block.len()) {
-                true => Poll::Ready(Some(Err(BodyError::TooSlow))),
-                false => Poll::Ready(Some(Ok(block))),
-            },
+            Poll::Ready(Some(Ok(block))) if this.note(block.len()) => Poll::Ready(Some(Err(BodyError::TooSlow))),
+            Poll::Ready(Some(Ok(block))) => Poll::Ready(Some(Ok(block))),
             // hyper reports a connection that was cut, and a chunked body that breaks its format, alike.
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::Disconnected))),
             Poll::Ready(None) => Poll::Ready(None),

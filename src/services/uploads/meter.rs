@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn body(blocks: &[&'static [u8]], length: Option<u64>) -> Body {
         let blocks: Vec<_> = blocks.iter().map(|block| Ok(Bytes::from_static(block))).collect();

@@ -46,16 +46,14 @@ impl ChunkWriter {
         if let Some(length) = body.length.filter(|length| *length > self.declared_size) {
             return Err(too_long(&self.upload, self.declared_size, length));
         }
-        match self.reserve().await? {
-            Some(stored) => self.compare(body, stored).await,
-            None => {
-                let written = self.put(body).await;
-                if written.is_err() {
-                    self.release().await;
-                }
-                written
-            }
+        if let Some(stored) = self.reserve().await? {
+            return self.compare(body, stored).await;
         }
+        let written = self.put(body).await;
+        if written.is_err() {
+            self.release().await;
+        }
+        written
     }
 
     /// Waits until the chunk is ours to write, or is found stored.
@@ -104,7 +102,7 @@ impl ChunkWriter {
 
     /// Reads a chunk that is stored already, to see whether it is the same.
     async fn compare(&self, body: Body, stored: Fingerprint) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.declared_size, Duration::from_secs(24 * 3600));
+        let (body, reading) = watch(body, self.declared_size, Duration::from_hours(24));
         let drained = body.blocks.try_for_each(|_| async { Ok(()) }).await;
         match reading.fingerprint() {
             Some(sent) if sent == stored => Ok(()),

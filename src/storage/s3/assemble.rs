@@ -57,10 +57,13 @@ impl Assembler<'_> {
                 }
                 self.settle().await
             }
-            Plan::Rewrite { parts, segments } => match self.try_small_parts(&parts, &segments).await? {
-                true => self.settle().await,
-                false => self.rewrite(&parts, &segments).await,
-            },
+            Plan::Rewrite { parts, segments } => {
+                if self.try_small_parts(&parts, &segments).await? {
+                    self.settle().await
+                } else {
+                    self.rewrite(&parts, &segments).await
+                }
+            }
         }
     }
 
@@ -161,9 +164,10 @@ impl Assembler<'_> {
         size: i64,
     ) -> Result<(), StorageError> {
         let Err(error) = self.call_complete(location, upload, parts).await else { return Ok(()) };
-        let error = match errors::absent(&error) {
-            true => StorageError::Damaged("the store has lost the multipart upload".into()),
-            false => errors::failed(error),
+        let error = if errors::absent(&error) {
+            StorageError::Damaged("the store has lost the multipart upload".into())
+        } else {
+            errors::failed(error)
         };
         if self.is_whole(location, size).await? { Ok(()) } else { Err(error) }
     }

@@ -18,7 +18,7 @@ use crate::config::S3Config;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long one try of a call may take. Copies of large objects are among them.
-const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 const CALL_TRIES: u32 = 3;
 const IDLE_CONNECTIONS: Duration = Duration::from_secs(20);
 

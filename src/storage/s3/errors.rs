@@ -24,6 +24,7 @@ pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
 }
 
 /// A failed call in the words of the port.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(super) fn failed<E>(error: SdkError<E, HttpResponse>) -> StorageError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,

@@ -113,10 +113,10 @@ impl S3Storage {
         // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         let request = self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
-        request.send().await.map_err(|error| match absent(&error) {
-            true => StorageError::NotFound(location.to_string()),
-            false => failed(error),
-        })
+        request
+            .send()
+            .await
+            .map_err(|error| if absent(&error) { StorageError::NotFound(location.to_string()) } else { failed(error) })
     }
 }
 

@@ -137,7 +137,7 @@ pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
         .port(from_services("TEST_MYSQL_PORT").parse().expect("a port"))
         .username(&from_services("TEST_MYSQL_USER"))
         .password(&from_services("TEST_MYSQL_PASSWORD"));
-    let options = database.into_iter().fold(options, |options, name| options.database(name));
+    let options = if let Some(name) = database { options.database(name) } else { options };
     sqlx::MySqlConnection::connect_with(&options).await.expect("the MySQL server of the tests answers")
 }
 

