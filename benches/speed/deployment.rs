@@ -61,11 +61,11 @@ impl Deployment {
             command
         };
         let api = &mut command(env!("CARGO_BIN_EXE_filemanager"));
-        let mut api = Process::start("filemanager", api, folder.path())?;
+        let mut api = Process::start("filemanager", api, parent)?;
         api.until_ready(address, "/health/ready").await?;
         let worker = if settings.contains_key("RABBITMQ_HOST") {
             let worker = &mut command(env!("CARGO_BIN_EXE_filemanager-worker"));
-            let mut worker = Process::start("filemanager-worker", worker, folder.path())?;
+            let mut worker = Process::start("filemanager-worker", worker, parent)?;
             worker.until_logged("waiting for jobs").await?;
             Some(worker)
         } else {

@@ -52,8 +52,7 @@ impl Garage {
         fs::write(&config, configuration(folder.path(), address, free_address()?))
             .context("no Garage configuration")?;
         let mut command = Command::new(&program);
-        let mut process =
-            Process::start("garage", command.arg("server").env("GARAGE_CONFIG_FILE", &config), folder.path())?;
+        let mut process = Process::start("garage", command.arg("server").env("GARAGE_CONFIG_FILE", &config), parent)?;
         process.until("it answers", async || run(&program, &config, &["status"]).is_ok()).await?;
         let garage = Self { address, program, config, _process: process, _folder: folder };
         garage.set_up()?;

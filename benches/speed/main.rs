@@ -153,6 +153,9 @@ async fn run(arguments: Arguments) -> Result<()> {
     if !rows.is_empty() {
         println!("\n{} MiB, rounds: {rounds}\n\n{}\n{NOTES}", size / MIB, Table(rows));
     }
+    if outcome.is_err() {
+        eprintln!("{}", process::complaints(bench.folder()));
+    }
     outcome
 }
 

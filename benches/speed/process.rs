@@ -1,5 +1,6 @@
 //! Child processes: started with a log of their own, measured by what the kernel says, ended when dropped.
 
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use uuid::Uuid;
 
 use crate::http::Connection;
 
@@ -27,7 +29,7 @@ pub struct Process {
 impl Process {
     /// Starts `command`, which writes its log into `folder`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self> {
-        let log = folder.join(format!("{name}.log"));
+        let log = folder.join(format!("{name}-{}.log", Uuid::new_v4().simple()));
         let file = File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
         let errors = file.try_clone().context("a log cannot be shared")?;
         // A pipe that is never written to: its end tells our own processes that we are gone.
@@ -114,4 +116,19 @@ impl Drop for Process {
 pub fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     listener.local_addr().context("a listener without an address")
+}
+
+/// What the processes whose logs are in this folder complained of last.
+pub fn complaints(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found = String::new();
+    for path in entries.filter(|path| path.extension().is_some_and(|extension| extension == "log")) {
+        let log = fs::read_to_string(&path).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+        if !lines.is_empty() {
+            let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+            let _ = writeln!(found, "--- {}\n{end}", path.display());
+        }
+    }
+    found
 }

@@ -90,7 +90,7 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     let span = tracing::info_span!("job", job_id = %notice.job_id, trace_id = %notice.trace_id);
     let written = async {
         match context.ledger.claim(notice.job_id).await {
-            Ok(Some(job)) => Some(perform(context, &job).await),
+            Ok(Some(job)) => Some(perform_all(context, job).await),
             Ok(None) => None,
             Err(error) => {
                 tracing::warn!(%error, "the job could not be claimed; the sweeper announces it again");
@@ -102,6 +102,23 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     match written.instrument(span).await {
         Some(Written::Failed) => delivery.bury().await,
         _ => delivery.accept().await,
+    }
+}
+
+/// Runs a claimed job, and those that follow from it; how the first one ended.
+async fn perform_all(context: &WorkerContext, job: ClaimedJob) -> Written {
+    let mut written = perform(context, &job).await;
+    let mut next = follow_up(&mut written);
+    while let Some(job) = next {
+        next = follow_up(&mut perform(context, &job).await);
+    }
+    written
+}
+
+fn follow_up(written: &mut Written) -> Option<ClaimedJob> {
+    match written {
+        Written::Done(follow_up) => follow_up.take(),
+        _ => None,
     }
 }
 
@@ -119,12 +136,7 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {
-        (Written::Done(follow_up), _) => {
-            tracing::info!(kind, %subject, attempt, duration_ms, "job done");
-            if let Some(id) = follow_up {
-                context.announcer.announce(*id, &job.trace_id);
-            }
-        }
+        (Written::Done(_), _) => tracing::info!(kind, %subject, attempt, duration_ms, "job done"),
         (Written::Again(pause), JobOutcome::Retry(cause)) => {
             let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause, "job to be tried again");

@@ -30,6 +30,29 @@ pub async fn insert(session: &mut impl Session, job: &NewJob) -> Result<(), Repo
     Ok(())
 }
 
+/// Inserts a job that the inserting worker holds from the beginning, until `until`.
+///
+/// # Errors
+/// Those of the database; [`super::Constraint::JobOfSubject`] when there is one of this kind and subject.
+pub async fn insert_claimed(
+    session: &mut impl Session,
+    job: &NewJob,
+    until: DateTime<Utc>,
+) -> Result<ClaimedJob, RepositoryError> {
+    let sql = "INSERT INTO jobs (id, kind, subject, state, attempts, epoch, run_at, lease_until, trace_id, \
+               created_at, updated_at) VALUES (?, ?, ?, 'running', 1, 1, ?, ?, ?, ?, ?)";
+    let now = super::now();
+    execute!(session, sql, job.id.0, job.kind, job.subject, now, until, &job.trace_id, now, now)?;
+    Ok(ClaimedJob {
+        id: job.id,
+        kind: job.kind.to_owned(),
+        subject: job.subject,
+        attempts: 1,
+        epoch: 1,
+        trace_id: job.trace_id.clone(),
+    })
+}
+
 /// Takes a job that is due, or whose lease ran out, until `until`; `None` when somebody else has it or
 /// there is nothing to do.
 ///

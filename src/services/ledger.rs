@@ -86,10 +86,10 @@ pub enum JobOutcome {
 }
 
 /// What was written down of an ending.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Written {
-    /// The job is done, and another one follows from it that is to be announced.
-    Done(Option<JobId>),
+    /// The job is done, and another one follows from it that the same worker holds already.
+    Done(Option<ClaimedJob>),
     /// The job has failed for good.
     Failed,
     /// The job will run again after this pause.
@@ -155,7 +155,7 @@ impl Ledger {
                 if !jobs::end(tx, job, Ending::Done).await? {
                     return Ok(Written::Lost);
                 }
-                Ok(Written::Done(if of_file { finish_file(tx, job, *debris).await? } else { None }))
+                Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris).await? } else { None }))
             }
             JobOutcome::Retry(cause) if job.attempts < self.max_attempts => {
                 let pause = backoff(job.attempts);
@@ -171,6 +171,23 @@ impl Ledger {
             JobOutcome::Retry(cause) => self.fail(tx, job, GIVEN_UP, cause).await,
             JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, cause).await,
         }
+    }
+
+    /// Makes the file downloadable; the job that removes what its upload left behind, if there is anything.
+    async fn finish_file(
+        &self,
+        tx: &mut Transaction,
+        job: &ClaimedJob,
+        debris: bool,
+    ) -> Result<Option<ClaimedJob>, RepositoryError> {
+        set_status(tx, job, FileStatus::Success, None).await?;
+        let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(None) };
+        uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
+        if !debris {
+            return Ok(None);
+        }
+        let discard = discard_of(file.upload_id, &job.trace_id);
+        jobs::insert_claimed(tx, &discard, now() + lasting(self.lease)).await.map(Some)
     }
 
     async fn fail(
@@ -200,22 +217,17 @@ async fn set_status(
     files::set_status(tx, FileId(job.subject), [FileStatus::Pending, FileStatus::Started], to, error).await
 }
 
-/// Makes the file downloadable; the job that removes what its upload left behind, if there is anything.
-async fn finish_file(tx: &mut Transaction, job: &ClaimedJob, debris: bool) -> Result<Option<JobId>, RepositoryError> {
-    set_status(tx, job, FileStatus::Success, None).await?;
-    let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(None) };
-    uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
-    if debris { insert_discard(tx, file.upload_id, &job.trace_id).await.map(Some) } else { Ok(None) }
-}
-
 /// Inserts the job that removes what an upload left behind.
 pub(super) async fn insert_discard(
     tx: &mut Transaction,
     upload: UploadId,
     trace_id: &str,
 ) -> Result<JobId, RepositoryError> {
-    let id = JobId::random();
-    let job = NewJob { id, kind: discard_upload::NAME, subject: upload.0, trace_id: trace_id.to_owned() };
+    let job = discard_of(upload, trace_id);
     jobs::insert(tx, &job).await?;
-    Ok(id)
+    Ok(job.id)
+}
+
+fn discard_of(upload: UploadId, trace_id: &str) -> NewJob {
+    NewJob { id: JobId::random(), kind: discard_upload::NAME, subject: upload.0, trace_id: trace_id.to_owned() }
 }

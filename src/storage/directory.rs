@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use rustix::fs::FallocateFlags;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::sync::Mutex;
 use tokio_util::io::ReaderStream;
 
 use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
@@ -23,21 +25,30 @@ use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibilit
 use crate::spool::blocking;
 
 /// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
-const WRITE_BLOCK: usize = 512 * 1024;
+const WRITE_BLOCK: usize = 1024 * 1024;
+/// How many uploads can be written to at the same time without waiting for each other.
+const TURNS: usize = 64;
 const READ_BLOCK: usize = 256 * 1024;
 const RECEIPT: &str = "at its offset";
 
 /// A store in a folder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DirectoryStorage {
     root: PathBuf,
+    /// Whose turn it is to write to a file. The kernel lets only one write at a time, and those that wait for it there
+    /// burn the CPU.
+    turns: [Mutex<()>; TURNS],
 }
 
 impl DirectoryStorage {
     /// A store in this folder, which [`Storage::prepare`] makes.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, turns: std::array::from_fn(|_| Mutex::new(())) }
+    }
+
+    fn turn(&self, upload: UploadId) -> &Mutex<()> {
+        &self.turns[usize::from(upload.0.as_bytes()[15]) % TURNS]
     }
 
     fn object(&self, location: &ObjectLocation) -> PathBuf {
@@ -95,20 +106,18 @@ impl Storage for DirectoryStorage {
 
     async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
         let path = self.staging(gathering.upload);
-        let file = in_files(move || open_staging(&path)).await?;
+        let file = Arc::new(in_files(move || open_staging(&path)).await?);
         let start = offset(gathering, index);
-        match write_at(file, start, body).await {
-            Ok(()) => Ok(RECEIPT.to_owned()),
-            Err((file, error)) => {
-                // One that lost its reservation must not touch what its successor writes.
-                if !matches!(error, StorageError::Body(BodyError::ReservationLost)) {
-                    let length = gathering.chunk_size.cast_unsigned();
-                    // What cannot be given back here goes when the upload ends.
-                    let _ = blocking(move || free(&file, start, length)).await;
-                }
-                Err(error)
-            }
+        let Err(error) = write_at(&file, start, body, self.turn(gathering.upload)).await else {
+            return Ok(RECEIPT.to_owned());
+        };
+        // One that lost its reservation must not touch what its successor writes.
+        if !matches!(error, StorageError::Body(BodyError::ReservationLost)) {
+            let length = gathering.chunk_size.cast_unsigned();
+            // What cannot be given back here goes when the upload ends.
+            let _ = blocking(move || free(&file, start, length)).await;
         }
+        Err(error)
     }
 
     async fn assemble(
@@ -202,25 +211,20 @@ fn open_staging(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a body from `start` on and waits for the disk. Gives the file back with an error.
-async fn write_at(mut file: File, start: u64, body: Body) -> Result<(), (File, StorageError)> {
+/// Writes a body from `start` on and waits for the disk.
+async fn write_at(file: &Arc<File>, start: u64, body: Body, turn: &Mutex<()>) -> Result<(), StorageError> {
     let mut blocks = body.blocks;
     let mut position = start;
     loop {
-        let (pending, length, end) = match next_blocks(&mut blocks).await {
-            Ok(read) => read,
-            Err(error) => return Err((file, error.into())),
-        };
-        let written = tokio::task::spawn_blocking(move || {
-            let written =
-                write_all(&file, position, &pending).and_then(|()| if end { file.sync_data() } else { Ok(()) });
-            (file, written)
-        });
-        match written.await {
-            Ok((_, Ok(()))) if end => return Ok(()),
-            Ok((returned, Ok(()))) => file = returned,
-            Ok((returned, Err(error))) => return Err((returned, from_io(&error))),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        let (pending, length, end) = next_blocks(&mut blocks).await?;
+        if !pending.is_empty() {
+            let _turn = turn.lock().await;
+            let file = Arc::clone(file);
+            in_files(move || write_all(&file, position, &pending)).await?;
+        }
+        if end {
+            let file = Arc::clone(file);
+            return in_files(move || file.sync_data()).await;
         }
         position += length;
     }

@@ -124,9 +124,13 @@ impl Meter {
             }
             Err(error) => {
                 self.done = true;
-                let told = std::io::Error::other(error.to_string());
+                // The store must know this one from others: what it writes now may be somebody else's already.
+                let told = match error {
+                    BodyError::ReservationLost => BodyError::ReservationLost,
+                    ref other => std::io::Error::other(other.to_string()).into(),
+                };
                 self.reading.with(|state| state.failure = Some(error));
-                Some(Err(told.into()))
+                Some(Err(told))
             }
         }
     }
