@@ -131,7 +131,7 @@ fn configuration(folder: &Path, s3: SocketAddr, rpc: SocketAddr) -> String {
     format!(
         "metadata_dir = \"{folder}/meta\"\n\
          data_dir = \"{folder}/data\"\n\
-         db_engine = \"sqlite\"\n\
+         db_engine = \"lmdb\"\n\
          replication_factor = 1\n\
          rpc_bind_addr = \"{rpc}\"\n\
          rpc_public_addr = \"{rpc}\"\n\

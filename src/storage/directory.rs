@@ -15,7 +15,6 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use rustix::fs::FallocateFlags;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio::sync::Mutex;
 use tokio_util::io::ReaderStream;
 
 use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
@@ -25,9 +24,7 @@ use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibilit
 use crate::spool::blocking;
 
 /// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
-const WRITE_BLOCK: usize = 1024 * 1024;
-/// How many uploads can be written to at the same time without waiting for each other.
-const TURNS: usize = 64;
+const WRITE_BLOCK: usize = 512 * 1024;
 const READ_BLOCK: usize = 256 * 1024;
 const RECEIPT: &str = "at its offset";
 
@@ -35,20 +32,13 @@ const RECEIPT: &str = "at its offset";
 #[derive(Debug)]
 pub struct DirectoryStorage {
     root: PathBuf,
-    /// Whose turn it is to write to a file. The kernel lets only one write at a time, and those that wait for it there
-    /// burn the CPU.
-    turns: [Mutex<()>; TURNS],
 }
 
 impl DirectoryStorage {
     /// A store in this folder, which [`Storage::prepare`] makes.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, turns: std::array::from_fn(|_| Mutex::new(())) }
-    }
-
-    fn turn(&self, upload: UploadId) -> &Mutex<()> {
-        &self.turns[usize::from(upload.0.as_bytes()[15]) % TURNS]
+        Self { root }
     }
 
     fn object(&self, location: &ObjectLocation) -> PathBuf {
@@ -108,7 +98,7 @@ impl Storage for DirectoryStorage {
         let path = self.staging(gathering.upload);
         let file = Arc::new(in_files(move || open_staging(&path)).await?);
         let start = offset(gathering, index);
-        let Err(error) = write_at(&file, start, body, self.turn(gathering.upload)).await else {
+        let Err(error) = write_at(&file, start, body).await else {
             return Ok(RECEIPT.to_owned());
         };
         // One that lost its reservation must not touch what its successor writes.
@@ -212,13 +202,12 @@ fn open_staging(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a body from `start` on and waits for the disk.
-async fn write_at(file: &Arc<File>, start: u64, body: Body, turn: &Mutex<()>) -> Result<(), StorageError> {
+async fn write_at(file: &Arc<File>, start: u64, body: Body) -> Result<(), StorageError> {
     let mut blocks = body.blocks;
     let mut position = start;
     loop {
         let (pending, length, end) = next_blocks(&mut blocks).await?;
         if !pending.is_empty() {
-            let _turn = turn.lock().await;
             let file = Arc::clone(file);
             in_files(move || write_all(&file, position, &pending)).await?;
         }

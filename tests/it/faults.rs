@@ -216,3 +216,32 @@ async fn an_upload_that_nobody_completes_expires_with_what_was_staged() {
     let staged = deployment.folder.path().join("data/staging").join(&upload);
     eventually("what was staged is gone", async || (!staged.exists()).then_some(())).await;
 }
+
+#[tokio::test]
+async fn a_job_that_is_given_up_leaves_its_notice_among_the_dead_letters() {
+    let deployment = Deployment::new(Database::Sqlite, Store::Directory, Queue::RabbitMq).await;
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let upload = client.init(&[]).await;
+    for index in [0, 1] {
+        client.chunk(&upload, index, b"abc").await.data();
+    }
+    std::fs::write(deployment.folder.path().join("data/staging").join(&upload), b"").unwrap();
+    let file = client.complete(&upload, 2, 6, &[]).await.data();
+    assert_eq!(client.done(&file, None).await["status"], "FAILURE");
+
+    let port = from_services("TEST_RABBITMQ_PORT");
+    let (user, password) = (from_services("TEST_RABBITMQ_USER"), from_services("TEST_RABBITMQ_PASSWORD"));
+    let uri = format!("amqp://{user}:{password}@{}:{port}/%2f", from_services("TEST_RABBITMQ_HOST"));
+    let connection = lapin::Connection::connect(&uri, lapin::ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let queue = format!("{}.dead-letters", deployment.settings["RABBITMQ_QUEUE"]);
+    let letter = eventually("a dead letter", async || {
+        let options = lapin::options::BasicGetOptions { no_ack: true };
+        channel.basic_get(queue.as_str().into(), options).await.unwrap()
+    })
+    .await;
+    let notice: serde_json::Value = serde_json::from_slice(&letter.delivery.data).unwrap();
+    let done = services[1].log_json().into_iter().find(|line| line["message"] == "job failed for good").unwrap();
+    assert_eq!(notice["job_id"], done["span"]["job_id"]);
+}
