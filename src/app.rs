@@ -26,6 +26,7 @@ use crate::repositories::Database;
 use crate::services::Ports;
 use crate::services::assembly::AssemblyService;
 use crate::services::completion::CompletionService;
+use crate::services::events::EventService;
 use crate::services::files::FileService;
 use crate::services::health::HealthService;
 use crate::services::ledger::{Announcer, Ledger};
@@ -50,6 +51,8 @@ pub struct ApiState {
     pub completion: CompletionService,
     /// Files.
     pub files: FileService,
+    /// How far files are, as it happens.
+    pub events: EventService,
     /// The dependencies.
     pub health: HealthService,
     /// Where bodies of unknown length wait.
@@ -124,10 +127,18 @@ impl App {
             self.public_url(address)?,
             self.config.uploads.download_url_ttl,
         );
+        let files = FileService::new(self.ports.clone(), announcer.clone(), links.clone());
         Ok(ApiState {
-            uploads: UploadService::new(self.ports.clone(), self.config.uploads.clone(), self.tasks.clone()),
-            completion: CompletionService::new(self.ports.clone(), announcer.clone()),
-            files: FileService::new(self.ports.clone(), announcer, links),
+            uploads: UploadService::new(
+                self.ports.clone(),
+                self.config.uploads.clone(),
+                links,
+                announcer.clone(),
+                self.tasks.clone(),
+            ),
+            completion: CompletionService::new(self.ports.clone(), announcer),
+            events: EventService::new(self.ports.database.clone(), files.clone()),
+            files,
             health: HealthService::new(self.ports.clone()),
             spool: self.spool.clone(),
             max_chunk_size: self.config.uploads.max_chunk_size,

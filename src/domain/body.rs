@@ -24,6 +24,9 @@ pub enum BodyError {
         /// The most bytes that were allowed.
         limit: u64,
     },
+    /// The body has not the digest that its sender told.
+    #[error("the body has another digest than its sender says")]
+    OtherDigest,
     /// The writer's reservation of the chunk ran out while the bytes were on their way.
     #[error("the reservation of the chunk ran out")]
     ReservationLost,

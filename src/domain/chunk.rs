@@ -44,8 +44,10 @@ pub struct Fingerprint {
 pub struct StoredChunk {
     /// Its place.
     pub index: ChunkIndex,
-    /// What its bytes were.
-    pub fingerprint: Fingerprint,
+    /// Its size in bytes.
+    pub size: i64,
+    /// Its CRC-64/NVME; `None` when the bytes went past the service and the store did not tell.
+    pub crc: Option<u64>,
     /// What the store needs to find the bytes again; only the store reads it.
     pub receipt: String,
 }

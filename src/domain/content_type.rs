@@ -30,6 +30,18 @@ impl ContentType {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a browser that shows it in place runs nothing that it holds: images but SVG, audio, video, plain text.
+    #[must_use]
+    pub fn is_passive(&self) -> bool {
+        let Ok(parsed) = self.0.parse::<mime::Mime>() else { return false };
+        match parsed.type_() {
+            mime::IMAGE => parsed.subtype() != mime::SVG && parsed.suffix() != Some(mime::XML),
+            mime::AUDIO | mime::VIDEO => true,
+            mime::TEXT => parsed.subtype() == mime::PLAIN,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +55,18 @@ mod tests {
         assert!(ContentType::parse("text/plain; charset=utf-8").is_ok());
         for bad in ["", "image", "image/", "a/b\r\nX: y", &format!("a/{}", "b".repeat(254))] {
             assert!(ContentType::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_run_in_a_browser_is_not_passive() {
+        let passive = |text: &str| ContentType::parse(text).unwrap().is_passive();
+        for shown in ["image/png", "IMAGE/JPEG", "audio/mpeg", "video/mp4", "text/plain; charset=utf-8"] {
+            assert!(passive(shown), "{shown}");
+        }
+        let run = ["text/html", "image/svg+xml", "image/svg", "text/xml", "application/pdf", "application/xhtml+xml"];
+        for saved in run.into_iter().chain(["text/javascript", "application/octet-stream", "image/x+xml"]) {
+            assert!(!passive(saved), "{saved}");
         }
     }
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppointmentId, ContentType, Credential, Detail, FileId, FileName, Invalid, ObjectLocation, UploadId, UserId,
+    AppointmentId, Checksum, ContentType, Credential, Detail, FileId, FileName, Invalid, ObjectLocation, UploadId,
+    UserId,
 };
 
 /// How far a file is. Said only by [`File`] rows; the names are the API's.
@@ -65,8 +66,10 @@ pub struct File {
     pub content_type: ContentType,
     /// Its size in bytes.
     pub size: i64,
-    /// CRC-64/NVME of the whole file, combined from its chunks'.
-    pub crc: u64,
+    /// CRC-64/NVME of the whole file, combined from its chunks'; `None` as long as one of those is unknown.
+    pub crc: Option<u64>,
+    /// What the caller says its checksum is.
+    pub claimed_checksum: Option<Checksum>,
     /// The caller's notes.
     pub detail: Option<Detail>,
     /// What a caller must know to see it; `None` for a public file.
@@ -81,4 +84,23 @@ pub struct File {
     pub appointment_id: Option<AppointmentId>,
     /// When complete was answered.
     pub created_at: DateTime<Utc>,
+}
+
+/// How far a file is, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Its state.
+    pub status: FileStatus,
+    /// Why it is in FAILURE: a sentence for a person.
+    pub error: Option<String>,
+    /// When it came into that state.
+    pub since: DateTime<Utc>,
+}
+
+impl Progress {
+    /// Whether nothing more happens by itself.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self.status, FileStatus::Success | FileStatus::Failure)
+    }
 }

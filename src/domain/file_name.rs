@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
+use super::{ContentType, Invalid};
 
 const MAX_CHARS: usize = 255;
 
@@ -49,31 +49,36 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// A `Content-Disposition` that saves under the file's name, or else under the last part of `key`: `filename`
-/// in ASCII for old clients (RFC 6266 section 4.3), `filename*` for the exact name (RFC 8187).
+/// A `Content-Disposition` for a file of this type and name, or else the last part of `key`: shown in place where that
+/// runs nothing, else saved. `filename` is in ASCII for old clients (RFC 6266 section 4.3), `filename*` is the exact
+/// name (RFC 8187).
 #[must_use]
-pub fn attachment(name: Option<&FileName>, key: &str) -> String {
+pub fn disposition(content_type: &ContentType, name: Option<&FileName>, key: &str) -> String {
+    let kind = if content_type.is_passive() { "inline" } else { "attachment" };
     let name = name.map_or_else(|| key.rsplit('/').next().unwrap_or(key), FileName::as_str);
     let plain =
         |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/' | '%') || c == ' ' { c } else { '_' };
     let ascii: String = name.chars().map(plain).collect();
     if ascii == name {
-        return format!("attachment; filename=\"{ascii}\"");
+        return format!("{kind}; filename=\"{ascii}\"");
     }
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTR_CHAR))
+    format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTR_CHAR))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FileName, attachment};
+    use super::{FileName, disposition};
+    use crate::domain::ContentType;
 
     #[test]
     fn the_disposition_carries_any_name_in_one_line() {
-        let of = |name: &str| attachment(FileName::parse(name).ok().as_ref(), "public/x.jpg");
+        let zip = ContentType::parse("application/zip").unwrap();
+        let of = |name: &str| disposition(&zip, FileName::parse(name).ok().as_ref(), "public/x.jpg");
         assert_eq!(of("report v2.pdf"), r#"attachment; filename="report v2.pdf""#);
         assert_eq!(of("Übersicht.pdf"), r#"attachment; filename="_bersicht.pdf"; filename*=UTF-8''%C3%9Cbersicht.pdf"#);
         assert_eq!(of("a\"b/\r\n.txt"), r#"attachment; filename="a_b___.txt"; filename*=UTF-8''a%22b%2F%0D%0A.txt"#);
-        assert_eq!(attachment(None, "public/x.jpg"), r#"attachment; filename="x.jpg""#);
+        let jpeg = ContentType::parse("image/jpeg").unwrap();
+        assert_eq!(disposition(&jpeg, None, "public/x.jpg"), r#"inline; filename="x.jpg""#);
     }
 
     #[test]

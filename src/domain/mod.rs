@@ -2,6 +2,7 @@
 //! Nothing here knows HTTP, SQL or a store.
 
 pub mod body;
+pub mod checksum;
 pub mod chunk;
 pub mod content_type;
 pub mod credential;
@@ -14,6 +15,7 @@ pub mod job;
 pub mod location;
 pub mod upload;
 
+pub use checksum::Checksum;
 pub use chunk::{ChunkIndex, MAX_CHUNKS};
 pub use content_type::ContentType;
 pub use credential::Credential;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppointmentId, ContentType, Credential, Detail, FileExtension, FileName, Invalid, MAX_CHUNKS, ObjectLocation,
-    UploadId, UserId, Visibility,
+    AppointmentId, ChunkIndex, ContentType, Credential, Detail, FileExtension, FileName, Invalid, MAX_CHUNKS,
+    ObjectLocation, UploadId, UserId, Visibility,
 };
 
 /// The largest file: [`MAX_CHUNKS`] parts of 5 GiB, what a store can hold at the most.
@@ -106,8 +106,20 @@ pub struct Upload {
     pub storage_upload_id: Option<String>,
     /// What init was told.
     pub hints: UploadHints,
+    /// Whether its client was given URLs by which it sends chunks past the service.
+    pub direct: bool,
     /// When it is given up if nobody completes it.
     pub expires_at: DateTime<Utc>,
+}
+
+impl Upload {
+    /// How many bytes the chunk at `index` of the announced file has when all but the last are full; `None` when init
+    /// was not told the file's size, or the file has no such chunk.
+    #[must_use]
+    pub fn full_chunk_size(&self, index: ChunkIndex) -> Option<i64> {
+        let left = self.hints.total_size?.checked_sub(self.chunk_size.checked_mul(index.get())?)?;
+        (left > 0).then(|| left.min(self.chunk_size))
+    }
 }
 
 /// The chunk size of a new upload: the configured one, raised where `total_size` would otherwise need

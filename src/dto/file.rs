@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::file::{File, FileStatus};
+use crate::domain::Checksum;
+use crate::domain::file::{File, FileStatus, Progress};
 
 /// A file.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +31,8 @@ pub struct FileAnswer {
     pub download_url: String,
     /// How far the file is.
     pub status: FileStatus,
+    /// `crc64nvme:` and the checksum of the whole file in hex; `null` while it is not known.
+    pub checksum: Option<String>,
     /// The file's user.
     pub user_id: Option<Uuid>,
     /// The file's appointment.
@@ -52,6 +55,7 @@ impl FileAnswer {
             credential: file.credential.as_ref().map(|credential| serde_json::json!(credential)),
             download_url,
             status: file.status,
+            checksum: file.crc.map(|crc| Checksum::Crc64Nvme(crc).to_string()),
             user_id: file.user_id.map(|id| id.0),
             appointment_id: file.appointment_id.map(|id| id.0),
             created_at: timestamp(file.created_at),
@@ -75,6 +79,12 @@ impl From<File> for StatusAnswer {
     }
 }
 
-fn timestamp(time: DateTime<Utc>) -> String {
+impl From<Progress> for StatusAnswer {
+    fn from(progress: Progress) -> Self {
+        Self { status: progress.status, error: progress.error.filter(|_| progress.status == FileStatus::Failure) }
+    }
+}
+
+pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

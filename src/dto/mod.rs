@@ -4,4 +4,5 @@ pub mod envelope;
 pub mod fields;
 pub mod file;
 pub mod health;
+pub mod resume;
 pub mod upload;

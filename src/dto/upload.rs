@@ -163,6 +163,8 @@ pub struct CompleteForm {
     pub user_id: Option<Uuid>,
     /// The file's appointment.
     pub appointment_id: Option<Uuid>,
+    /// What the whole file's checksum must be: `crc64nvme:` or `sha-256:` and the value in hex or base64.
+    pub checksum: Option<String>,
 }
 
 /// Complete as it was asked for; `None` when `upload_id` is no identifier.
@@ -185,6 +187,7 @@ impl CompleteRequest {
         let detail = reader.parse("detail", Detail::parse);
         let user_id = reader.id("user_id");
         let appointment_id = reader.id("appointment_id");
+        let checksum = reader.parse("checksum", str::parse);
         // Only an empty file has no chunk.
         match (total_chunks, total_size) {
             (Some(0), Some(1..)) => reader.refuse("total_chunks", AT_LEAST_ONE),
@@ -203,6 +206,7 @@ impl CompleteRequest {
                 detail,
                 user_id,
                 appointment_id,
+                checksum,
             }),
             _ => None,
         };

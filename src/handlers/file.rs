@@ -1,11 +1,16 @@
 //! The file endpoints.
 
+use std::ops::Range;
+
+use tokio::sync::watch;
+
 use super::upload::answer;
 use crate::app::ApiState;
 use crate::domain::FileId;
 use crate::domain::body::Body;
-use crate::domain::file::File;
+use crate::domain::file::{File, Progress};
 use crate::dto::file::{FileAnswer, StatusAnswer};
+use crate::services::Failure;
 use crate::services::files::{FileError, Proof};
 
 /// A file.
@@ -25,10 +30,26 @@ pub async fn status(state: &ApiState, id: FileId, proof: &Proof) -> Result<Statu
     Ok(state.files.get(id, proof).await?.into())
 }
 
-/// A file's bytes.
+/// A file whose bytes can be read.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn download(state: &ApiState, id: FileId, proof: &Proof) -> Result<(File, Body), FileError> {
-    state.files.download(id, proof).await
+pub async fn stored(state: &ApiState, id: FileId, proof: &Proof) -> Result<File, FileError> {
+    state.files.stored(id, proof).await
+}
+
+/// Some bytes of a file.
+///
+/// # Errors
+/// Those of the service.
+pub async fn read(state: &ApiState, file: &File, range: Range<u64>) -> Result<Body, Failure> {
+    state.files.read(file, range).await
+}
+
+/// How far a file is, as it happens.
+///
+/// # Errors
+/// Those of the service.
+pub async fn follow(state: &ApiState, id: FileId, proof: &Proof) -> Result<watch::Receiver<Progress>, FileError> {
+    state.events.follow(id, proof).await
 }

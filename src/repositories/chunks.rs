@@ -1,12 +1,16 @@
 //! Rows of `upload_chunks`: first a reservation of the right to write a chunk, then the proof that it is stored.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::corrupt;
 use super::{Constraint, RepositoryError, Session, execute, on};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::{ChunkIndex, UploadId};
+
+/// How many rows one statement inserts.
+const ROWS_AT_ONCE: usize = 500;
 
 /// What is known of one chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub enum ChunkState {
 struct Row {
     chunk_index: i64,
     size: i64,
-    checksum: i64,
+    checksum: Option<i64>,
     receipt: String,
 }
 
@@ -136,8 +140,8 @@ pub async fn acknowledge(
     let rows = execute!(
         session,
         sql,
-        chunk.fingerprint.size,
-        chunk.fingerprint.crc.cast_signed(),
+        chunk.size,
+        chunk.crc.map(u64::cast_signed),
         &chunk.receipt,
         upload.0,
         chunk.index.get(),
@@ -145,6 +149,37 @@ pub async fn acknowledge(
         upload.0,
     )?;
     Ok(rows == 1)
+}
+
+/// Writes down chunks that came past the service, in the transaction that ends the taking of chunks: a reservation of
+/// one of them is void then.
+///
+/// # Errors
+/// Those of the database; [`Constraint::Chunk`] when one of them was acknowledged meanwhile.
+pub async fn adopt(
+    session: &mut impl Session,
+    upload: UploadId,
+    chunks: &[StoredChunk],
+) -> Result<(), RepositoryError> {
+    execute!(session, "DELETE FROM upload_chunks WHERE upload_id = ? AND receipt IS NULL", upload.0)?;
+    let now = super::now();
+    for batch in chunks.chunks(ROWS_AT_ONCE) {
+        let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; batch.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO upload_chunks (upload_id, chunk_index, writer, reserved_until, size, checksum, receipt) \
+             VALUES {rows}"
+        );
+        on!(session, c => {
+            // Nothing but the number of rows is made up here.
+            let mut insert = sqlx::query(AssertSqlSafe(sql));
+            for chunk in batch {
+                insert = insert.bind(upload.0).bind(chunk.index.get()).bind(Uuid::nil()).bind(now);
+                insert = insert.bind(chunk.size).bind(chunk.crc.map(u64::cast_signed)).bind(&chunk.receipt);
+            }
+            insert.execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
 }
 
 /// All chunks of an upload that are safe, in order.
@@ -158,7 +193,8 @@ pub async fn stored(session: &mut impl Session, upload: UploadId) -> Result<Vec<
     let chunks = rows.into_iter().map(|row| {
         Ok(StoredChunk {
             index: ChunkIndex::try_from(row.chunk_index).map_err(corrupt)?,
-            fingerprint: Fingerprint { size: row.size, crc: row.checksum.cast_unsigned() },
+            size: row.size,
+            crc: row.checksum.map(i64::cast_unsigned),
             receipt: row.receipt,
         })
     });

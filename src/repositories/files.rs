@@ -1,12 +1,13 @@
 //! Rows of `files`.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::error::corrupt;
 use super::{RepositoryError, Session, execute, on};
-use crate::domain::file::{File, FileStatus};
+use crate::domain::file::{File, FileStatus, Progress};
 use crate::domain::{
     AppointmentId, ContentType, Credential, Detail, FileId, FileName, ObjectLocation, UploadId, UserId,
 };
@@ -19,7 +20,8 @@ struct Row {
     path: String,
     content_type: String,
     size: i64,
-    checksum: i64,
+    checksum: Option<i64>,
+    claimed_checksum: Option<String>,
     detail: Option<Json<Detail>>,
     credential: Option<Json<Credential>>,
     status: String,
@@ -40,7 +42,8 @@ impl TryFrom<Row> for File {
             location: ObjectLocation::from_path(&row.path).map_err(corrupt)?,
             content_type: ContentType::parse(&row.content_type).map_err(corrupt)?,
             size: row.size,
-            crc: row.checksum.cast_unsigned(),
+            crc: row.checksum.map(i64::cast_unsigned),
+            claimed_checksum: row.claimed_checksum.map(|text| text.parse()).transpose().map_err(corrupt)?,
             detail: row.detail.map(|detail| detail.0),
             credential: row.credential.map(|credential| credential.0),
             status: row.status.parse().map_err(corrupt)?,
@@ -55,8 +58,8 @@ impl TryFrom<Row> for File {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT id, upload_id, filename, path, content_type, size, checksum, detail, credential, status, error, ",
-            "user_id, appointment_id, created_at FROM files WHERE ",
+            "SELECT id, upload_id, filename, path, content_type, size, checksum, claimed_checksum, detail, ",
+            "credential, status, error, user_id, appointment_id, created_at FROM files WHERE ",
             $condition
         )
     };
@@ -67,9 +70,9 @@ macro_rules! select {
 /// # Errors
 /// Those of the database; [`super::Constraint::FileOfUpload`] when the upload has a file already.
 pub async fn insert(session: &mut impl Session, file: &File) -> Result<(), RepositoryError> {
-    let sql = "INSERT INTO files (id, upload_id, filename, path, content_type, size, checksum, detail, credential, \
-               status, error, user_id, appointment_id, created_at, updated_at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO files (id, upload_id, filename, path, content_type, size, checksum, claimed_checksum, \
+               detail, credential, status, error, user_id, appointment_id, created_at, updated_at) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     execute!(
         session,
         sql,
@@ -79,7 +82,8 @@ pub async fn insert(session: &mut impl Session, file: &File) -> Result<(), Repos
         file.location.to_string(),
         file.content_type.as_str(),
         file.size,
-        file.crc.cast_signed(),
+        file.crc.map(u64::cast_signed),
+        file.claimed_checksum.map(|checksum| checksum.to_string()),
         file.detail.as_ref().map(Json),
         file.credential.as_ref().map(Json),
         file.status.as_str(),
@@ -125,4 +129,33 @@ pub async fn set_status(
     let sql = "UPDATE files SET status = ?, error = ?, updated_at = ? WHERE id = ? AND status IN (?, ?)";
     let rows = execute!(session, sql, to.as_str(), error, super::now(), id.0, from[0].as_str(), from[1].as_str())?;
     Ok(rows == 1)
+}
+
+/// Notes the CRC of a file that was not known before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_crc(session: &mut impl Session, id: FileId, crc: u64) -> Result<(), RepositoryError> {
+    execute!(session, "UPDATE files SET checksum = ? WHERE id = ?", crc.cast_signed(), id.0).map(drop)
+}
+
+/// How far these files are; those that are gone are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn progress(session: &mut impl Session, ids: &[FileId]) -> Result<Vec<(FileId, Progress)>, RepositoryError> {
+    let places = vec!["?"; ids.len()].join(", ");
+    let sql = format!("SELECT id, status, error, updated_at FROM files WHERE id IN ({places})");
+    let rows: Vec<(Uuid, String, Option<String>, DateTime<Utc>)> = on!(session, c => {
+        // Nothing but the number of places is made up here.
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for id in ids {
+            query = query.bind(id.0);
+        }
+        query.fetch_all(c).await
+    })?;
+    let rows = rows.into_iter().map(|(id, status, error, since)| {
+        Ok((FileId(id), Progress { status: status.parse().map_err(corrupt)?, error, since }))
+    });
+    rows.collect()
 }

@@ -17,6 +17,7 @@ struct Row {
     target_path: String,
     storage_upload_id: Option<String>,
     hints: Json<UploadHints>,
+    direct: bool,
     expires_at: DateTime<Utc>,
 }
 
@@ -31,21 +32,22 @@ impl TryFrom<Row> for Upload {
             target: ObjectLocation::from_path(&row.target_path).map_err(corrupt)?,
             storage_upload_id: row.storage_upload_id,
             hints: row.hints.0,
+            direct: row.direct,
             expires_at: row.expires_at,
         })
     }
 }
 
-const SELECT: &str = "SELECT id, state, chunk_size, target_path, storage_upload_id, hints, expires_at \
-                      FROM uploads WHERE id = ?";
+const SELECT: &str = "SELECT id, state, chunk_size, target_path, storage_upload_id, hints, direct, \
+                      expires_at FROM uploads WHERE id = ?";
 
 /// Inserts a new upload.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn insert(session: &mut impl Session, upload: &Upload) -> Result<(), RepositoryError> {
-    let sql = "INSERT INTO uploads (id, state, chunk_size, target_path, storage_upload_id, hints, created_at, expires_at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO uploads (id, state, chunk_size, target_path, storage_upload_id, hints, direct, \
+               created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     execute!(
         session,
         sql,
@@ -55,6 +57,7 @@ pub async fn insert(session: &mut impl Session, upload: &Upload) -> Result<(), R
         upload.target.to_string(),
         &upload.storage_upload_id,
         Json(&upload.hints),
+        upload.direct,
         super::now(),
         upload.expires_at,
     )?;
@@ -81,6 +84,27 @@ pub async fn set_storage_upload_id(
 ) -> Result<bool, RepositoryError> {
     let sql = "UPDATE uploads SET storage_upload_id = ? WHERE id = ? AND state = 'open' AND storage_upload_id IS NULL";
     Ok(execute!(session, sql, storage_upload_id, id.0)? == 1)
+}
+
+/// Notes that the client of an open upload sends chunks past the service; whether the upload is open.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_direct(session: &mut impl Session, id: UploadId) -> Result<bool, RepositoryError> {
+    Ok(execute!(session, "UPDATE uploads SET direct = TRUE WHERE id = ? AND state = 'open'", id.0)? == 1)
+}
+
+/// Lets an open upload live until `expires_at`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn prolong(
+    session: &mut impl Session,
+    id: UploadId,
+    expires_at: DateTime<Utc>,
+) -> Result<(), RepositoryError> {
+    let sql = "UPDATE uploads SET expires_at = ? WHERE id = ? AND state = 'open' AND expires_at < ?";
+    execute!(session, sql, expires_at, id.0, expires_at).map(drop)
 }
 
 /// Moves the upload from one state to the next; whether it was in `from`.

@@ -58,6 +58,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "Not found!")
     }
 
+    /// The caller did not prove that it may do this.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Permission denied")
+    }
+
     /// The service has not finished starting, or a dependency is away.
     #[must_use]
     pub fn unavailable(cause: String) -> Self {
@@ -98,6 +104,10 @@ impl From<BodyError> for ApiError {
             BodyError::TooLong { limit } => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is longer than {limit} bytes."))
             }
+            BodyError::OtherDigest => {
+                let message = "the body has another digest".to_owned();
+                Self::fields("header", vec![FieldError { field: "content-digest", message }])
+            }
             BodyError::ReservationLost => Self::unavailable(error.to_string()),
             BodyError::Io(error) => match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::full(error.to_string()),
@@ -128,6 +138,7 @@ impl From<UploadError> for ApiError {
         match error {
             UploadError::NotFound => Self::new(StatusCode::UNPROCESSABLE_ENTITY, NO_UPLOAD),
             UploadError::Invalid(errors) => Self::fields("body", errors),
+            UploadError::Forbidden => Self::forbidden(),
             UploadError::OtherBytes => {
                 Self::new(StatusCode::CONFLICT, "This chunk was uploaded previously with other bytes!")
             }
@@ -152,7 +163,7 @@ impl From<FileError> for ApiError {
     fn from(error: FileError) -> Self {
         match error {
             FileError::NotFound => Self::not_found(),
-            FileError::Forbidden => Self::new(StatusCode::FORBIDDEN, "Permission denied"),
+            FileError::Forbidden => Self::forbidden(),
             FileError::AlreadyStored => Self::new(StatusCode::BAD_REQUEST, "File uploaded previously!"),
             FileError::OnItsWay => Self::new(StatusCode::BAD_REQUEST, "File is uploading!"),
             FileError::NotStored(FileStatus::Failure) => {

@@ -1,17 +1,20 @@
 //! Paths, extractors and the API's description; the one place that knows HTTP.
 
 mod docs;
+mod download;
 mod errors;
+mod events;
 mod extract;
 mod file;
 mod health;
 mod observe;
+mod resume;
 mod upload;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -45,7 +48,11 @@ fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
         .routes(routes!(upload::retry))
         .routes(routes!(file::get))
         .routes(routes!(file::status))
-        .routes(routes!(file::download));
+        .routes(routes!(resume::received, resume::abort))
+        .routes(routes!(resume::chunk))
+        .routes(routes!(resume::urls))
+        .routes(routes!(download::download))
+        .routes(routes!(events::events));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(BASE_PATH, api)
         .routes(routes!(health::live))
@@ -115,5 +122,12 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .allow_credentials(true)
-        .expose_headers(ExposeHeaders::list([observe::REQUEST_ID, HeaderName::from_static("content-disposition")]))
+        .expose_headers(ExposeHeaders::list([
+            observe::REQUEST_ID,
+            header::ACCEPT_RANGES,
+            header::CONTENT_DISPOSITION,
+            header::CONTENT_LENGTH,
+            header::CONTENT_RANGE,
+            header::ETAG,
+        ]))
 }

@@ -16,7 +16,11 @@ use crate::dto::upload::{
 use crate::handlers;
 use crate::services::FieldError;
 
-type Answer<T> = Result<Json<Success<T>>, ApiError>;
+/// The contract's words for a chunk that is safe.
+pub(super) const CHUNK_IS_SAFE: &str = "The chunk is uploaded successfully!";
+
+/// What the upload routes answer.
+pub(super) type Answer<T> = Result<Json<Success<T>>, ApiError>;
 
 /// Begin an upload
 #[utoipa::path(
@@ -60,7 +64,7 @@ pub(super) async fn chunk(State(state): State<ApiState>, chunk: ChunkUpload) -> 
         note_upload(&id.to_string());
     }
     let answer = handlers::upload::chunk(&state, chunk.fields, chunk.body).await?;
-    Ok(Json(Success::with_message(answer, "The chunk is uploaded successfully!")))
+    Ok(Json(Success::with_message(answer, CHUNK_IS_SAFE)))
 }
 
 /// Complete an upload
@@ -122,6 +126,6 @@ pub(super) async fn retry(
     Ok(Json(Success::new(answer)))
 }
 
-fn in_body(errors: Vec<FieldError>) -> ApiError {
+pub(super) fn in_body(errors: Vec<FieldError>) -> ApiError {
     ApiError::fields("body", errors)
 }

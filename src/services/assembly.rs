@@ -2,15 +2,15 @@
 
 use super::Ports;
 use super::ledger::JobOutcome;
+use super::proof::{self, DAMAGED, Unproven};
+use super::uploads::direct::gathering;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file::File;
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
 use crate::domain::{FileId, UploadId};
 use crate::repositories::{RepositoryError, chunks, files, uploads};
-use crate::storage::{Assembly, Gathering, StorageError};
-
-const DAMAGED: &str = "The stored bytes are not the ones that were sent. Please upload the file again.";
+use crate::storage::{Assembly, StorageError};
 
 /// What the jobs do with an upload's bytes.
 #[derive(Clone)]
@@ -25,14 +25,33 @@ impl AssemblyService {
         Self { ports }
     }
 
-    /// Makes the object of a file and checks its size.
+    /// Makes the object of a file and checks its size and its checksums.
     pub async fn assemble(&self, job: &ClaimedJob) -> JobOutcome {
         let (file, upload, chunks) = match self.load(FileId(job.subject)).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return fail(DAMAGED, "the file's rows are gone"),
             Err(error) => return JobOutcome::Retry(error.to_string()),
         };
-        let gathering = gathering(&upload);
+        match self.try_assemble(job, &file, &upload, &chunks).await {
+            Ok(crc) => {
+                let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
+                JobOutcome::Done { debris, crc }
+            }
+            Err(Unproven::Storage(error)) => outcome_of(&error),
+            Err(Unproven::Missing) => JobOutcome::Retry("the object is not there after it was made".into()),
+            Err(refuted @ Unproven::Refuted { .. }) => self.refuse(&file, &upload, &chunks, &refuted).await,
+        }
+    }
+
+    /// The CRC of the whole file, if it is known once the object is there.
+    async fn try_assemble(
+        &self,
+        job: &ClaimedJob,
+        file: &File,
+        upload: &Upload,
+        chunks: &[StoredChunk],
+    ) -> Result<Option<u64>, Unproven> {
+        proof::check_claim(file, file.crc)?;
         let assembly = Assembly {
             target: file.location.clone(),
             size: file.size,
@@ -40,25 +59,26 @@ impl AssemblyService {
             begun_as: upload.hints.content_type.clone(),
             repeated: job.attempts > 1,
         };
-        if let Err(error) = self.ports.storage.assemble(&gathering, &chunks, &assembly).await {
-            return outcome_of(&error);
-        }
-        match self.ports.storage.stat(&file.location).await {
-            Ok(Some(object)) if object.size == file.size => {
-                JobOutcome::Done { debris: self.ports.storage.leaves_debris(&gathering, &chunks, &file.location) }
-            }
-            Ok(Some(object)) => {
-                fail(DAMAGED, &format!("the object has {} bytes instead of {}", object.size, file.size))
-            }
-            Ok(None) => JobOutcome::Retry("the object is not there after it was made".into()),
-            Err(error) => outcome_of(&error),
+        self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
+        proof::prove(&self.ports.storage, file).await
+    }
+
+    /// Ends a file whose bytes are not what they should be. Nothing of them is kept, so that nobody is served any.
+    async fn refuse(&self, file: &File, upload: &Upload, chunks: &[StoredChunk], refuted: &Unproven) -> JobOutcome {
+        let removed = async {
+            self.ports.storage.delete(&file.location).await?;
+            self.ports.storage.discard(&gathering(upload), chunks, None).await
+        };
+        match removed.await {
+            Ok(()) => fail(refuted.sentence(), &refuted.to_string()),
+            Err(error) => JobOutcome::Retry(error.to_string()),
         }
     }
 
     /// Removes everything of an upload but its finished object. An upload that goes on is left alone.
     pub async fn discard(&self, job: &ClaimedJob) -> JobOutcome {
         match self.try_discard(UploadId(job.subject)).await {
-            Ok(()) => JobOutcome::Done { debris: false },
+            Ok(()) => JobOutcome::Done { debris: false, crc: None },
             // Whatever the cause, the bytes must go sooner or later.
             Err(cause) => JobOutcome::Retry(cause),
         }
@@ -92,15 +112,6 @@ impl AssemblyService {
         let chunks = chunks::stored(&mut database, id).await?;
         let file = files::find_by_upload(&mut database, id).await?;
         Ok((upload, chunks, file))
-    }
-}
-
-fn gathering(upload: &Upload) -> Gathering {
-    Gathering {
-        upload: upload.id,
-        target: upload.target.clone(),
-        chunk_size: upload.chunk_size,
-        storage_upload_id: upload.storage_upload_id.clone(),
     }
 }
 

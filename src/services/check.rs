@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use super::Ports;
 use super::health::HealthService;
 use crate::domain::body::Body;
-use crate::domain::chunk::{Fingerprint, StoredChunk};
+use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
 use crate::storage::{Assembly, Gathering, LinkOptions, SharedStorage, StorageError};
 
@@ -50,7 +50,7 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
     let index = ChunkIndex::try_from(0).map_err(|error| StorageError::Refused(error.to_string()))?;
     let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE))).await?;
     let size = i64::try_from(PROBE.len()).unwrap_or(0);
-    let chunks = [StoredChunk { index, fingerprint: Fingerprint { size, crc: 0 }, receipt }];
+    let chunks = [StoredChunk { index, size, crc: None, receipt }];
     let assembly =
         Assembly { target: target.clone(), size, content_type: content_type.clone(), begun_as: None, repeated: false };
     let outcome = async {

@@ -1,7 +1,9 @@
 //! Files: what callers may know of them, their bytes, and another try for those that failed.
 
+use std::ops::Range;
+
 use super::ledger::Announcer;
-use super::links::LinkService;
+use super::links::{LinkProof, LinkService};
 use super::{Failure, Ports};
 use crate::domain::body::Body;
 use crate::domain::file::{File, FileStatus};
@@ -51,12 +53,7 @@ pub enum Proof {
     /// By what the file was stored with.
     Credential(Option<Credential>),
     /// By a link of ours.
-    Signature {
-        /// The link's end, in seconds since 1970.
-        expires: i64,
-        /// Its signature.
-        signature: String,
-    },
+    Link(LinkProof),
 }
 
 /// Files.
@@ -89,7 +86,7 @@ impl FileService {
             (None, _) => true,
             (Some(kept), Proof::Credential(Some(given))) => kept.admits(given),
             (Some(_), Proof::Credential(None)) => false,
-            (Some(_), Proof::Signature { expires, signature }) => self.links.verify(file.id, *expires, signature),
+            (Some(_), Proof::Link(link)) => self.links.verify_download(file.id, link),
         }
     }
 
@@ -107,21 +104,28 @@ impl FileService {
         self.links.download_url(file).await
     }
 
-    /// The bytes of a file that is stored.
+    /// A file whose bytes can be read.
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn download(&self, id: FileId, proof: &Proof) -> Result<(File, Body), FileError> {
+    pub async fn stored(&self, id: FileId, proof: &Proof) -> Result<File, FileError> {
         let file = self.get(id, proof).await?;
-        if file.status != FileStatus::Success {
-            return Err(FileError::NotStored(file.status));
+        if file.status == FileStatus::Success { Ok(file) } else { Err(FileError::NotStored(file.status)) }
+    }
+
+    /// These bytes of a stored file. `range` is not empty and lies within it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the store cannot give them.
+    pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Body, Failure> {
+        let size = file.size.cast_unsigned();
+        let part = (range != (0..size)).then(|| range.clone());
+        let body = self.ports.storage.read(&file.location, part).await?;
+        if body.length == Some(range.end - range.start) {
+            return Ok(body);
         }
-        let body = self.ports.storage.read(&file.location, None).await.map_err(Failure::from)?;
-        if body.length == Some(file.size.cast_unsigned()) {
-            return Ok((file, body));
-        }
-        let damage = format!("{} has {:?} bytes instead of {}", file.location, body.length, file.size);
-        Err(Failure::from(StorageError::Damaged(damage)).into())
+        let damage = format!("{} has {:?} bytes at {range:?} of {size}", file.location, body.length);
+        Err(StorageError::Damaged(damage).into())
     }
 
     /// Queues a file again that is in FAILURE.

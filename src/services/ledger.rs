@@ -73,6 +73,8 @@ pub enum JobOutcome {
     Done {
         /// Whether the upload left something behind in the store.
         debris: bool,
+        /// The CRC of the whole file, if the job was about one and it is known.
+        crc: Option<u64>,
     },
     /// It may work later.
     Retry(String),
@@ -151,11 +153,11 @@ impl Ledger {
     async fn write(&self, tx: &mut Transaction, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
         let of_file = job.kind == assemble_file::NAME;
         match outcome {
-            JobOutcome::Done { debris } => {
+            JobOutcome::Done { debris, crc } => {
                 if !jobs::end(tx, job, Ending::Done).await? {
                     return Ok(Written::Lost);
                 }
-                Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris).await? } else { None }))
+                Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris, *crc).await? } else { None }))
             }
             JobOutcome::Retry(cause) if job.attempts < self.max_attempts => {
                 let pause = backoff(job.attempts);
@@ -179,9 +181,13 @@ impl Ledger {
         tx: &mut Transaction,
         job: &ClaimedJob,
         debris: bool,
+        crc: Option<u64>,
     ) -> Result<Option<ClaimedJob>, RepositoryError> {
         set_status(tx, job, FileStatus::Success, None).await?;
         let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(None) };
+        if let Some(crc) = crc.filter(|_| file.crc.is_none()) {
+            files::set_crc(tx, file.id, crc).await?;
+        }
         uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
         if !debris {
             return Ok(None);

@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::ledger::{deliver, insert_discard};
+use super::ledger::deliver;
+use super::uploads::give_up;
 use super::{Failure, Ports};
-use crate::domain::upload::UploadState;
 use crate::domain::{JobId, UploadId};
 use crate::queue::Notice;
-use crate::repositories::{Durability, Transaction, in_transaction, jobs, now, uploads};
+use crate::repositories::{Durability, RepositoryError, in_transaction, jobs, now, uploads};
 
 /// How many jobs, and how many uploads, one sweep deals with at the most.
 const BATCH: i64 = 500;
@@ -66,17 +66,12 @@ impl MaintenanceService {
     }
 
     async fn expire(&self, id: UploadId) -> Result<bool, Failure> {
-        let job_id = in_transaction!(self.ports.database, Durability::Full, tx => abort(tx, id))?;
+        let job_id: Result<Option<JobId>, RepositoryError> =
+            in_transaction!(self.ports.database, Durability::Full, tx => give_up(tx, id, NO_TRACE));
+        let job_id = job_id?;
         if let Some(job_id) = job_id {
             deliver(&self.ports, &Notice { job_id, trace_id: NO_TRACE.to_owned() }).await;
         }
         Ok(job_id.is_some())
     }
-}
-
-async fn abort(tx: &mut Transaction, id: UploadId) -> Result<Option<JobId>, Failure> {
-    if !uploads::set_state(tx, id, UploadState::Open, UploadState::Aborted).await? {
-        return Ok(None);
-    }
-    Ok(Some(insert_discard(tx, id, NO_TRACE).await?))
 }

@@ -4,11 +4,13 @@ pub mod assembly;
 pub mod check;
 pub mod completion;
 mod error;
+pub mod events;
 pub mod files;
 pub mod health;
 pub mod ledger;
 pub mod links;
 pub mod maintenance;
+mod proof;
 pub mod uploads;
 
 pub use error::{Failure, FieldError, invalid_field};

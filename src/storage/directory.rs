@@ -8,16 +8,16 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use rustix::fs::FallocateFlags;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
+use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
@@ -110,6 +110,23 @@ impl Storage for DirectoryStorage {
         Err(error)
     }
 
+    async fn signed_chunk_link(
+        &self,
+        _: &Gathering,
+        _: ChunkIndex,
+        _: Duration,
+    ) -> Result<Option<String>, StorageError> {
+        Ok(None)
+    }
+
+    fn least_linked_chunk_size(&self) -> i64 {
+        1
+    }
+
+    async fn sent_by_link(&self, _: &Gathering, _: &[StoredChunk]) -> Result<Sent, StorageError> {
+        Ok(Sent::default())
+    }
+
     async fn assemble(
         &self,
         gathering: &Gathering,
@@ -118,10 +135,8 @@ impl Storage for DirectoryStorage {
     ) -> Result<(), StorageError> {
         let (staging, compacted) = (self.staging(gathering.upload), self.compacted(gathering.upload));
         let target = self.object(&assembly.target);
-        let pieces: Vec<(u64, u64)> = chunks
-            .iter()
-            .map(|chunk| (offset(gathering, chunk.index), chunk.fingerprint.size.cast_unsigned()))
-            .collect();
+        let pieces: Vec<(u64, u64)> =
+            chunks.iter().map(|chunk| (offset(gathering, chunk.index), chunk.size.cast_unsigned())).collect();
         let size = assembly.size.cast_unsigned();
         in_files(move || assemble(&staging, &compacted, &target, &pieces, size)).await
     }
@@ -160,10 +175,7 @@ impl Storage for DirectoryStorage {
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
         let path = self.object(location);
         in_files(move || match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(ObjectStat {
-                size: metadata.len().cast_signed(),
-                modified: metadata.modified().ok().map(DateTime::<Utc>::from),
-            })),
+            Ok(metadata) => Ok(Some(ObjectStat { size: metadata.len().cast_signed(), crc: None })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         })
@@ -266,6 +278,10 @@ fn assemble(staging: &Path, compacted: &Path, target: &Path, pieces: &[(u64, u64
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && (size == 0 || target.exists()) => {
             return if target.exists() { Ok(()) } else { create_empty(target) };
+        }
+        // The folder is there, so it is this file that is gone, and no other try will find it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && staging.parent().is_some_and(Path::exists) => {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is gone"));
         }
         Err(error) => return Err(error),
     };

@@ -8,12 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, FileName, ObjectLocation, UploadId, Visibility};
+use async_trait::async_trait;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +69,17 @@ pub struct Assembly {
 pub struct ObjectStat {
     /// Size in bytes.
     pub size: i64,
-    /// When it was last written, if the store tells.
-    pub modified: Option<DateTime<Utc>>,
+    /// The CRC-64/NVME of all its bytes, if the store keeps one.
+    pub crc: Option<u64>,
+}
+
+/// What clients sent to a store past the service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Chunks that nobody has acknowledged, in order.
+    pub chunks: Vec<StoredChunk>,
+    /// Chunks that were acknowledged and then sent again with other bytes.
+    pub overwritten: Vec<ChunkIndex>,
 }
 
 /// How a signed link shall present the object.
@@ -117,6 +124,21 @@ pub trait Storage: Send + Sync + 'static {
     /// A failed call leaves nothing that counts.
     async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError>;
 
+    /// A URL by which a client sends this chunk past the service, for so long, if the store takes chunks from
+    /// clients. [`Storage::begin`] was called before.
+    async fn signed_chunk_link(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        valid_for: Duration,
+    ) -> Result<Option<String>, StorageError>;
+
+    /// The fewest bytes of a chunk that is sent by such a link and is not the last.
+    fn least_linked_chunk_size(&self) -> i64;
+
+    /// What came in by such links, beside the chunks that were acknowledged.
+    async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError>;
+
     /// Makes one object of all chunks, which are in order and complete.
     async fn assemble(
         &self,
@@ -128,7 +150,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Whether [`Storage::discard`] has anything to do after these chunks were assembled at `target`.
     fn leaves_debris(&self, gathering: &Gathering, chunks: &[StoredChunk], target: &ObjectLocation) -> bool;
 
-    /// Removes everything of an upload but the object at `keep`.
+    /// Removes everything of an upload but the object at `keep`. Without one the upload was given up, and what nobody
+    /// has acknowledged goes too.
     async fn discard(
         &self,
         gathering: &Gathering,
@@ -139,7 +162,7 @@ pub trait Storage: Send + Sync + 'static {
     /// The bytes of an object, or those of a range of it.
     async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError>;
 
-    /// Size and time of an object; `None` when there is none.
+    /// What the store tells of an object; `None` when there is none.
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError>;
 
     /// Removes an object; one that is not there is removed already.

@@ -151,6 +151,7 @@ async fn complete_answers_every_field_and_the_same_file_again() {
         "path",
         "content_type",
         "size",
+        "checksum",
         "detail",
         "credential",
         "download_url",

@@ -7,3 +7,5 @@ pub mod multipart;
 #[cfg(test)]
 mod multipart_tests;
 pub mod proof;
+pub mod raw_chunk;
+pub mod upload_id;

@@ -10,6 +10,7 @@ use crate::domain::{Credential, FileId};
 use crate::routes::errors::ApiError;
 use crate::services::FieldError;
 use crate::services::files::Proof;
+use crate::services::links::LinkProof;
 
 const CREDENTIAL_HEADER: &str = "x-file-credential";
 
@@ -43,14 +44,19 @@ impl FromRequestParts<ApiState> for WithSignature {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let id = file_id(parts, state).await?;
-        let query = query(parts)?;
-        let signature = query.get("signature").cloned();
-        let proof = match (query.get("expires").and_then(|text| text.parse().ok()), signature) {
-            (Some(expires), Some(signature)) => Proof::Signature { expires, signature },
-            _ => Proof::Credential(credential(parts, query)?),
+        let proof = match link_proof(parts)? {
+            Some(link) => Proof::Link(link),
+            None => Proof::Credential(credential(parts, query(parts)?)?),
         };
         Ok(Self { id, proof })
     }
+}
+
+/// What proves that the request follows a link of ours, if it brings such a thing.
+pub(super) fn link_proof(parts: &Parts) -> Result<Option<LinkProof>, ApiError> {
+    let mut query = query(parts)?;
+    let expires = query.get("expires").and_then(|text| text.parse().ok());
+    Ok(expires.zip(query.remove("signature")).map(|(expires, signature)| LinkProof { expires, signature }))
 }
 
 /// An identifier that is none is as good as an unknown one.

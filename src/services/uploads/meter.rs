@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use futures::{Stream, StreamExt};
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::Fingerprint;
@@ -17,7 +18,9 @@ use crate::domain::chunk::Fingerprint;
 pub(super) struct Reading(Arc<Mutex<State>>);
 
 struct State {
-    digest: Digest,
+    crc: Digest,
+    /// The SHA-256 so far, if one is expected.
+    sha256: Option<Sha256>,
     length: u64,
     ended: bool,
     failure: Option<BodyError>,
@@ -28,9 +31,10 @@ struct State {
 }
 
 impl Reading {
-    fn new(reserved_for: Duration) -> Self {
+    fn new(with_sha256: bool, reserved_for: Duration) -> Self {
         Self(Arc::new(Mutex::new(State {
-            digest: Digest::new(CrcAlgorithm::Crc64Nvme),
+            crc: Digest::new(CrcAlgorithm::Crc64Nvme),
+            sha256: with_sha256.then(Sha256::new),
             length: 0,
             ended: false,
             failure: None,
@@ -45,7 +49,7 @@ impl Reading {
 
     /// Size and CRC, once the body has ended well.
     pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
-        let of = |state: &mut State| Fingerprint { size: state.length.cast_signed(), crc: state.digest.finalize() };
+        let of = |state: &mut State| Fingerprint { size: state.length.cast_signed(), crc: state.crc.finalize() };
         self.with(|state| state.ended.then(|| of(state)))
     }
 
@@ -77,22 +81,35 @@ struct Meter {
     held: Option<Bytes>,
     limit: u64,
     expected: Option<u64>,
+    expected_sha256: Option<[u8; 32]>,
     reading: Reading,
     done: bool,
 }
 
-/// Puts a body under watch. It may have `limit` bytes.
-pub(super) fn watch(body: Body, limit: u64, reserved_for: Duration) -> (Body, Reading) {
-    let reading = Reading::new(reserved_for);
-    let meter =
-        Meter { blocks: body.blocks, held: None, limit, expected: body.length, reading: reading.clone(), done: false };
+/// Puts a body under watch. It may have `limit` bytes, and must have this SHA-256 if one is given.
+pub(super) fn watch(
+    body: Body,
+    limit: u64,
+    expected_sha256: Option<[u8; 32]>,
+    reserved_for: Duration,
+) -> (Body, Reading) {
+    let reading = Reading::new(expected_sha256.is_some(), reserved_for);
+    let meter = Meter {
+        blocks: body.blocks,
+        held: None,
+        limit,
+        expected: body.length,
+        expected_sha256,
+        reading: reading.clone(),
+        done: false,
+    };
     (Body { length: body.length, blocks: meter.boxed() }, reading)
 }
 
 impl Meter {
     /// Takes note of what came out of the body; what may be handed on because of it.
     fn note(&mut self, next: Option<Result<Bytes, BodyError>>) -> Option<Result<Bytes, BodyError>> {
-        let (limit, expected) = (self.limit, self.expected);
+        let (limit, expected, expected_sha256) = (self.limit, self.expected, self.expected_sha256);
         let noted = self.reading.with(|state| {
             if state.reserved_until <= Instant::now() {
                 return Err(BodyError::ReservationLost);
@@ -103,12 +120,18 @@ impl Meter {
                     if state.length > limit {
                         return Err(BodyError::TooLong { limit });
                     }
-                    state.digest.update(&block);
+                    state.crc.update(&block);
+                    if let Some(sha256) = &mut state.sha256 {
+                        sha256.update(&block);
+                    }
                     Ok(Some(block))
                 }
                 Some(Err(error)) => Err(error),
                 None if expected.is_some_and(|expected| expected != state.length) => {
                     Err(BodyError::Malformed("the body is shorter than it says".into()))
+                }
+                None if state.sha256.take().map(|sha256| <[u8; 32]>::from(sha256.finalize())) != expected_sha256 => {
+                    Err(BodyError::OtherDigest)
                 }
                 None => {
                     state.ended = true;
@@ -172,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_passes_unchanged_and_leaves_its_fingerprint() {
-        let (watched, reading) = watch(body(&[b"hello ", b"world"], Some(11)), 11, MINUTE);
+        let (watched, reading) = watch(body(&[b"hello ", b"world"], Some(11)), 11, None, MINUTE);
         let blocks: Vec<Bytes> = watched.blocks.try_collect().await.unwrap();
         assert_eq!(blocks.concat(), b"hello world");
         let crc = crc_fast::checksum(CrcAlgorithm::Crc64Nvme, b"hello world");
@@ -181,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_block_is_not_handed_on_before_the_body_has_ended_well() {
-        let (mut watched, reading) = watch(body(&[b"all but ", b"the end"], Some(99)), 99, MINUTE);
+        let (mut watched, reading) = watch(body(&[b"all but ", b"the end"], Some(99)), 99, None, MINUTE);
         assert_eq!(watched.blocks.try_next().await.unwrap().unwrap(), "all but ");
         assert!(watched.blocks.try_next().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::Malformed(_))));
@@ -189,12 +212,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_with_another_digest_is_kept_from_the_store() {
+        let right = <[u8; 32]>::from(Sha256::digest(b"hello world"));
+        let (watched, reading) = watch(body(&[b"hello ", b"world"], None), 11, Some(right), MINUTE);
+        assert_eq!(watched.blocks.try_collect::<Vec<_>>().await.unwrap().concat(), b"hello world");
+        assert!(reading.fingerprint().is_some());
+        let (mut watched, reading) = watch(body(&[b"hello ", b"World"], None), 11, Some(right), MINUTE);
+        assert_eq!(watched.blocks.try_next().await.unwrap().unwrap(), "hello ");
+        assert!(watched.blocks.try_next().await.is_err());
+        assert!(matches!(reading.take_failure(), Some(BodyError::OtherDigest)));
+        assert_eq!(reading.fingerprint(), None);
+    }
+
+    #[tokio::test]
     async fn reading_stops_at_the_limit_and_when_the_reservation_is_over() {
-        let (watched, reading) = watch(body(&[b"123", b"456"], None), 5, MINUTE);
+        let (watched, reading) = watch(body(&[b"123", b"456"], None), 5, None, MINUTE);
         assert!(watched.blocks.try_collect::<Vec<_>>().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::TooLong { limit: 5 })));
 
-        let (watched, reading) = watch(body(&[b"123"], None), 5, Duration::ZERO);
+        let (watched, reading) = watch(body(&[b"123"], None), 5, None, Duration::ZERO);
         assert!(watched.blocks.try_collect::<Vec<_>>().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::ReservationLost)));
     }

@@ -1,7 +1,13 @@
-//! Uploads: init, and taking chunks.
+//! Uploads: init, taking chunks, and what came in.
 
+pub mod direct;
 mod meter;
+mod resume;
 mod writer;
+
+pub use direct::ChunkLinks;
+pub use resume::Received;
+pub(super) use resume::give_up;
 
 use std::time::Duration;
 
@@ -10,12 +16,14 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use self::writer::ChunkWriter;
+use super::ledger::Announcer;
+use super::links::{LinkProof, LinkService};
 use super::{Failure, FieldError, Ports, invalid_field};
 use crate::config::UploadConfig;
 use crate::domain::body::{Body, BodyError};
 use crate::domain::upload::{Upload, UploadHints, UploadState, chunk_size_for};
 use crate::domain::{ChunkIndex, UploadId};
-use crate::repositories::{Durability, RepositoryError, now, uploads};
+use crate::repositories::{Deadlocked, Durability, RepositoryError, now, uploads};
 use crate::storage::StorageError;
 
 /// A smaller chunk size than this is not granted: S3 stores take no smaller parts.
@@ -30,6 +38,9 @@ pub enum UploadError {
     /// Fields that are wrong, all of them.
     #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldError>),
+    /// The link by which the caller sends a chunk is not ours, or its time is over.
+    #[error("the link is not valid")]
+    Forbidden,
     /// The chunk was acknowledged with other bytes.
     #[error("the chunk was acknowledged with other bytes")]
     OtherBytes,
@@ -50,6 +61,21 @@ impl From<RepositoryError> for UploadError {
     }
 }
 
+impl From<Failure> for UploadError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Storage(error) => error.into(),
+            failure => Self::Failed(failure),
+        }
+    }
+}
+
+impl Deadlocked for UploadError {
+    fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_deadlock())
+    }
+}
+
 impl From<StorageError> for UploadError {
     fn from(error: StorageError) -> Self {
         match error {
@@ -65,25 +91,37 @@ pub struct IncomingChunk {
     pub upload_id: UploadId,
     /// Its place.
     pub index: i64,
-    /// How many bytes the caller says it has at the most.
-    pub declared_size: i64,
+    /// How many bytes the caller says it has at the most, where that is told beside the body.
+    pub declared_size: Option<i64>,
+    /// The SHA-256 that they must have, if the caller tells.
+    pub sha256: Option<[u8; 32]>,
+    /// By which link of ours it comes, if by one.
+    pub link: Option<LinkProof>,
     /// Its bytes.
     pub body: Body,
 }
 
-/// Init, and taking chunks.
+/// Init, taking chunks, and what came in.
 #[derive(Clone)]
 pub struct UploadService {
     ports: Ports,
     config: UploadConfig,
+    links: LinkService,
+    announcer: Announcer,
     tasks: TaskTracker,
 }
 
 impl UploadService {
     /// A service on these ports. Chunks that are being written are tracked by `tasks`, so that a stop waits for them.
     #[must_use]
-    pub fn new(ports: Ports, config: UploadConfig, tasks: TaskTracker) -> Self {
-        Self { ports, config, tasks }
+    pub fn new(
+        ports: Ports,
+        config: UploadConfig,
+        links: LinkService,
+        announcer: Announcer,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { ports, config, links, announcer, tasks }
     }
 
     /// Opens an upload.
@@ -100,6 +138,7 @@ impl UploadService {
             target: hints.target(id),
             storage_upload_id: None,
             hints,
+            direct: false,
             expires_at: now() + lasting(self.config.upload_ttl),
         };
         // What a power cut could take away is an empty upload: the caller begins again.
@@ -113,29 +152,50 @@ impl UploadService {
     /// # Errors
     /// See [`UploadError`]; nothing of the chunk counts then.
     pub async fn put_chunk(&self, chunk: IncomingChunk) -> Result<(), UploadError> {
+        if chunk.link.as_ref().is_some_and(|link| !self.links.verify_chunk(chunk.upload_id, chunk.index, link)) {
+            return Err(UploadError::Forbidden);
+        }
         let upload = self.open_upload(chunk.upload_id).await?;
         let index = check(&upload, &chunk)?;
-        let writer = ChunkWriter::new(self.ports.clone(), upload, index, chunk.declared_size.cast_unsigned());
+        let writer = ChunkWriter::new(self.ports.clone(), upload, index, &chunk);
         // A task of its own, because a request that is cut off is dropped at any point, and the reservation must
         // be given back.
         let writing = self.tasks.spawn(writer.write(chunk.body).instrument(tracing::Span::current()));
         writing.await.map_err(|error| UploadError::Failed(Failure::Broken(error.to_string())))?
     }
 
+    /// An upload that takes chunks. It lives on from now, because its client does.
     async fn open_upload(&self, id: UploadId) -> Result<Upload, UploadError> {
+        let upload = self.find(id).await?;
+        if upload.state != UploadState::Open {
+            return Err(UploadError::AlreadyCompleted);
+        }
+        let ttl = lasting(self.config.upload_ttl);
+        let expires_at = now() + ttl;
+        // Not with every chunk: it is a write to the database.
+        if expires_at - upload.expires_at > ttl / 24 {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            uploads::prolong(&mut database, id, expires_at).await?;
+            return Ok(Upload { expires_at, ..upload });
+        }
+        Ok(upload)
+    }
+
+    /// An upload that was not given up and whose time is not over.
+    async fn find(&self, id: UploadId) -> Result<Upload, UploadError> {
         let mut database = self.ports.database.reader().await?;
         let upload = uploads::find(&mut database, id).await?.ok_or(UploadError::NotFound)?;
         match upload.state {
-            UploadState::Open if upload.expires_at > now() => Ok(upload),
-            UploadState::Open | UploadState::Aborted => Err(UploadError::NotFound),
-            UploadState::Completing | UploadState::Completed => Err(UploadError::AlreadyCompleted),
+            UploadState::Aborted => Err(UploadError::NotFound),
+            UploadState::Open if upload.expires_at <= now() => Err(UploadError::NotFound),
+            _ => Ok(upload),
         }
     }
 }
 
 fn check(upload: &Upload, chunk: &IncomingChunk) -> Result<ChunkIndex, UploadError> {
     let mut errors = Vec::new();
-    if chunk.declared_size > upload.chunk_size {
+    if chunk.declared_size.is_some_and(|size| size > upload.chunk_size) {
         let message = format!("input should be less than or equal to {}", upload.chunk_size);
         errors.push(FieldError { field: "chunk_size", message });
     }

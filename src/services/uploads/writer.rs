@@ -7,8 +7,9 @@ use futures::TryStreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use uuid::Uuid;
 
+use super::direct::{begin, gathering};
 use super::meter::{Reading, watch};
-use super::{UploadError, lasting, too_long};
+use super::{IncomingChunk, UploadError, lasting, too_long};
 use crate::domain::ChunkIndex;
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
@@ -16,7 +17,7 @@ use crate::domain::upload::{Upload, UploadState};
 use crate::repositories::chunks::{self, ChunkState};
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
-use crate::storage::{Gathering, StorageError};
+use crate::storage::StorageError;
 
 /// How long a chunk is reserved without a sign of life of its writer.
 const RESERVATION: Duration = Duration::from_secs(30);
@@ -33,13 +34,16 @@ pub(super) struct ChunkWriter {
     upload: Upload,
     index: ChunkIndex,
     declared_size: u64,
+    sha256: Option<[u8; 32]>,
     /// Who we are to the reservation.
     id: Uuid,
 }
 
 impl ChunkWriter {
-    pub(super) fn new(ports: Ports, upload: Upload, index: ChunkIndex, declared_size: u64) -> Self {
-        Self { ports, upload, index, declared_size, id: Uuid::new_v4() }
+    pub(super) fn new(ports: Ports, upload: Upload, index: ChunkIndex, chunk: &IncomingChunk) -> Self {
+        let declared_size = chunk.declared_size.unwrap_or(upload.chunk_size).cast_unsigned();
+        let sha256 = chunk.sha256;
+        Self { ports, upload, index, declared_size, sha256, id: Uuid::new_v4() }
     }
 
     pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
@@ -102,7 +106,7 @@ impl ChunkWriter {
 
     /// Reads a chunk that is stored already, to see whether it is the same.
     async fn compare(&self, body: Body, stored: Fingerprint) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.declared_size, Duration::from_hours(24));
+        let (body, reading) = watch(body, self.declared_size, self.sha256, Duration::from_hours(24));
         let drained = body.blocks.try_for_each(|_| async { Ok(()) }).await;
         match reading.fingerprint() {
             Some(sent) if sent == stored => Ok(()),
@@ -115,7 +119,7 @@ impl ChunkWriter {
     }
 
     async fn put(&mut self, body: Body) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.declared_size, RESERVATION);
+        let (body, reading) = watch(body, self.declared_size, self.sha256, RESERVATION);
         let receipt = {
             let this = &mut *self;
             let (ports, upload, index, id) = (this.ports.clone(), this.upload.id, this.index, this.id);
@@ -161,44 +165,36 @@ impl ChunkWriter {
             body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
             return Ok(String::new());
         }
-        if self.upload.storage_upload_id.is_none() && self.ports.storage.needs_begin(body.length) {
-            self.upload.storage_upload_id = Some(self.begin().await?);
+        if self.ports.storage.needs_begin(body.length) {
+            self.upload.storage_upload_id = Some(begin(&self.ports, &self.upload).await?);
         }
-        let gathering = Gathering {
-            upload: self.upload.id,
-            target: self.upload.target.clone(),
-            chunk_size: self.upload.chunk_size,
-            storage_upload_id: self.upload.storage_upload_id.clone(),
-        };
-        Ok(self.ports.storage.put_chunk(&gathering, self.index, body).await?)
-    }
-
-    /// Begins the gathering. Of two that do so at once the first to write its name down wins.
-    async fn begin(&self) -> Result<String, UploadError> {
-        let (target, content_type) = (&self.upload.target, self.upload.hints.content_type.as_ref());
-        let begun = self.ports.storage.begin(target, content_type).await?;
-        let mut database = self.ports.database.writer(Durability::Full).await?;
-        if uploads::set_storage_upload_id(&mut database, self.upload.id, &begun).await? {
-            return Ok(begun);
-        }
-        let upload = uploads::find(&mut database, self.upload.id).await?;
-        drop(database);
-        if let Err(error) = self.ports.storage.abort(target, &begun).await {
-            tracing::warn!(%error, path = %target, "a multipart upload is left over");
-        }
-        upload.and_then(|upload| upload.storage_upload_id).ok_or(UploadError::NotFound)
+        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body).await?)
     }
 
     async fn acknowledge(&self, fingerprint: Fingerprint, receipt: String) -> Result<(), UploadError> {
-        let chunk = StoredChunk { index: self.index, fingerprint, receipt };
+        let Fingerprint { size, crc } = fingerprint;
+        let chunk = StoredChunk { index: self.index, size, crc: Some(crc), receipt };
         let mut database = self.ports.database.writer(Durability::Full).await?;
         if chunks::acknowledge(&mut database, self.upload.id, &chunk, self.id).await? {
             return Ok(());
         }
-        match uploads::find(&mut database, self.upload.id).await?.map(|upload| upload.state) {
-            None | Some(UploadState::Aborted) => Err(UploadError::NotFound),
+        let state = uploads::find(&mut database, self.upload.id).await?.map(|upload| upload.state);
+        drop(database);
+        match state {
+            None | Some(UploadState::Aborted) => {
+                self.forget(&chunk).await;
+                Err(UploadError::NotFound)
+            }
             Some(UploadState::Completing | UploadState::Completed) => Err(UploadError::AlreadyCompleted),
             Some(UploadState::Open) => Err(UploadError::Failed(Failure::Busy)),
+        }
+    }
+
+    /// Removes a chunk that was stored when its upload was given up already.
+    async fn forget(&self, chunk: &StoredChunk) {
+        let chunk = std::slice::from_ref(chunk);
+        if let Err(error) = self.ports.storage.discard(&gathering(&self.upload), chunk, None).await {
+            tracing::warn!(%error, upload_id = %self.upload.id, "a chunk is left over");
         }
     }
 

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
 use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
-use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, streamed};
+use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, leftovers, streamed};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
@@ -302,18 +302,9 @@ impl Assembler<'_> {
 
     /// Gives up multipart uploads on the final key that an earlier try began and a crash left behind.
     async fn abort_strangers(&self, target: &ObjectLocation) -> Result<(), StorageError> {
-        let request = self.store.calls.list_multipart_uploads().bucket(self.store.bucket(target.bucket));
-        let listed = match request.prefix(&target.key).send().await {
-            Ok(listed) => listed,
-            Err(error) if errors::unsupported(&error) => return Ok(()),
-            Err(error) => return Err(errors::failed(error)),
-        };
-        for upload in listed.uploads() {
-            let own = upload.upload_id() == self.gathering.storage_upload_id.as_deref();
-            if let (false, Some(id), Some(key)) = (own, upload.upload_id(), upload.key())
-                && key == target.key
-            {
-                self.store.abort(target, id).await?;
+        for id in leftovers::begun_at(self.store, target).await? {
+            if self.gathering.storage_upload_id.as_ref() != Some(&id) {
+                self.store.abort(target, &id).await?;
             }
         }
         Ok(())

@@ -4,18 +4,23 @@
 mod assemble;
 mod bucket;
 mod client;
+mod direct;
 mod errors;
+mod leftovers;
 mod plan;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
-use chrono::{DateTime, Utc};
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures::{StreamExt, TryStreamExt};
 use http_body_util::StreamBody;
 use percent_encoding::utf8_percent_encode;
@@ -25,11 +30,11 @@ use uuid::Uuid;
 
 use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
-use super::{Assembly, Gathering, LinkOptions, ObjectStat, Storage, StorageError};
+use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
-use crate::domain::file_name::{PATH, attachment};
+use crate::domain::file_name::{PATH, disposition};
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
 use crate::spool::Spool;
 
@@ -99,16 +104,6 @@ impl S3Storage {
         Ok(part_receipt(etag))
     }
 
-    /// Whether the store has this multipart upload.
-    async fn is_begun(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<bool, StorageError> {
-        let request = self.calls.list_multipart_uploads().bucket(self.bucket(target.bucket)).prefix(&target.key);
-        match request.send().await {
-            Ok(listed) => Ok(listed.uploads().iter().any(|upload| upload.upload_id() == Some(storage_upload_id))),
-            Err(error) if errors::unsupported(&error) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
     async fn get(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<GetObjectOutput, StorageError> {
         // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
@@ -166,7 +161,7 @@ impl Storage for S3Storage {
             // Some stores say of an upload that is over that access to it is denied.
             Err(error)
                 if errors::code(&error) == Some("AccessDenied")
-                    && !self.is_begun(target, storage_upload_id).await? =>
+                    && !leftovers::begun_at(self, target).await?.iter().any(|id| id == storage_upload_id) =>
             {
                 Ok(())
             }
@@ -180,6 +175,23 @@ impl Storage for S3Storage {
             Some(length) if length < MIN_PART_SIZE => self.put_object(gathering.upload, index, body).await,
             _ => self.put_part(gathering, index, body).await,
         }
+    }
+
+    async fn signed_chunk_link(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        valid_for: Duration,
+    ) -> Result<Option<String>, StorageError> {
+        direct::signed_link(self, gathering, index, valid_for).await.map(Some)
+    }
+
+    fn least_linked_chunk_size(&self) -> i64 {
+        MIN_PART_SIZE.cast_signed()
+    }
+
+    async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError> {
+        direct::sent(self, gathering, acknowledged).await
     }
 
     async fn assemble(
@@ -202,6 +214,9 @@ impl Storage for S3Storage {
         chunks: &[StoredChunk],
         keep: Option<&ObjectLocation>,
     ) -> Result<(), StorageError> {
+        if keep.is_none() {
+            leftovers::remove(self, gathering).await?;
+        }
         if let Some(begun) = &gathering.storage_upload_id {
             self.abort(&gathering.target, begun).await?;
             if keep != Some(&gathering.target) {
@@ -225,10 +240,10 @@ impl Storage for S3Storage {
 
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
         let request = self.calls.head_object().bucket(self.bucket(location.bucket)).key(&location.key);
-        match request.send().await {
+        match request.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(object) => Ok(Some(ObjectStat {
                 size: object.content_length().unwrap_or(0),
-                modified: object.last_modified().and_then(|at| DateTime::<Utc>::from_timestamp(at.secs(), 0)),
+                crc: object.checksum_crc64_nvme().and_then(crc_of),
             })),
             Err(error) if absent(&error) => Ok(None),
             Err(error) => Err(failed(error)),
@@ -264,7 +279,7 @@ impl Storage for S3Storage {
             .bucket(self.bucket(location.bucket))
             .key(&location.key)
             .response_content_type(options.content_type.as_str())
-            .response_content_disposition(attachment(options.filename.as_ref(), &location.key));
+            .response_content_disposition(disposition(&options.content_type, options.filename.as_ref(), &location.key));
         let signed = request.presigned(signing).await.map_err(failed)?;
         Ok(Some(signed.uri().to_owned()))
     }
@@ -272,6 +287,12 @@ impl Storage for S3Storage {
     async fn public_objects_are_open(&self) -> bool {
         self.open.get().copied().unwrap_or(false)
     }
+}
+
+/// A CRC-64/NVME as S3 stores write it: eight bytes, the highest first, in base64. One of the parts' checksums has
+/// their number behind it and says nothing of the whole.
+fn crc_of(text: &str) -> Option<u64> {
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok().map(u64::from_be_bytes)
 }
 
 fn begun(gathering: &Gathering) -> Result<&str, StorageError> {

@@ -76,7 +76,7 @@ pub(super) fn plan(chunks: &[StoredChunk]) -> Result<Plan, StorageError> {
     let mut segments = Vec::new();
     let mut completed = 0;
     for chunk in chunks {
-        let size = chunk.fingerprint.size.cast_unsigned();
+        let size = chunk.size.cast_unsigned();
         let source = match Stored::of(chunk)? {
             Stored::Part(etag) => {
                 parts.push(Part { number: part_number(chunk)?, etag: etag.to_owned() });

@@ -1,0 +1,76 @@
+//! What a client asks that has lost its way: what came in; and what it says when it gives up.
+
+use chrono::{DateTime, Utc};
+
+use super::{UploadError, UploadService, direct};
+use crate::domain::upload::UploadState;
+use crate::domain::{ChunkIndex, JobId, UploadId};
+use crate::repositories::{Durability, RepositoryError, Transaction, chunks, in_transaction, uploads};
+use crate::services::ledger::insert_discard;
+
+/// What the service has of an upload.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Which upload.
+    pub upload_id: UploadId,
+    /// The most bytes of one chunk.
+    pub chunk_size: i64,
+    /// How far the upload is.
+    pub state: UploadState,
+    /// The chunks that are safe, in order, with their sizes in bytes.
+    pub chunks: Vec<(ChunkIndex, i64)>,
+    /// When it is given up if nobody goes on with it.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl UploadService {
+    /// What came in of an upload, by whichever door.
+    ///
+    /// # Errors
+    /// [`UploadError::NotFound`] and [`UploadError::Failed`].
+    pub async fn received(&self, id: UploadId) -> Result<Received, UploadError> {
+        let upload = self.find(id).await?;
+        let acknowledged = chunks::stored(&mut self.ports.database.reader().await?, id).await?;
+        let mut chunks: Vec<(ChunkIndex, i64)> = Vec::new();
+        if upload.direct && upload.state == UploadState::Open {
+            let sent = direct::sent(&self.ports, &upload, &acknowledged).await?;
+            let whole = sent.chunks.iter().filter(|chunk| upload.full_chunk_size(chunk.index) == Some(chunk.size));
+            chunks.extend(whole.map(|chunk| (chunk.index, chunk.size)));
+            // Whoever goes on sends these again.
+            let intact = acknowledged.iter().filter(|chunk| !sent.overwritten.contains(&chunk.index));
+            chunks.extend(intact.map(|chunk| (chunk.index, chunk.size)));
+            chunks.sort_unstable();
+        } else {
+            chunks.extend(acknowledged.iter().map(|chunk| (chunk.index, chunk.size)));
+        }
+        let (chunk_size, state, expires_at) = (upload.chunk_size, upload.state, upload.expires_at);
+        Ok(Received { upload_id: id, chunk_size, state, chunks, expires_at })
+    }
+
+    /// Gives an upload up. What was staged goes in the background.
+    ///
+    /// # Errors
+    /// [`UploadError::NotFound`], [`UploadError::AlreadyCompleted`] and [`UploadError::Failed`].
+    pub async fn abort(&self, id: UploadId, trace_id: &str) -> Result<(), UploadError> {
+        let given_up: Result<Option<JobId>, RepositoryError> =
+            in_transaction!(self.ports.database, Durability::Full, tx => give_up(tx, id, trace_id));
+        if let Some(job_id) = given_up? {
+            self.announcer.announce(job_id, trace_id);
+            return Ok(());
+        }
+        self.find(id).await?;
+        Err(UploadError::AlreadyCompleted)
+    }
+}
+
+/// Ends an open upload; the job that removes what was staged, or `None` when it was not open.
+pub(in crate::services) async fn give_up(
+    tx: &mut Transaction,
+    id: UploadId,
+    trace_id: &str,
+) -> Result<Option<JobId>, RepositoryError> {
+    if !uploads::set_state(tx, id, UploadState::Open, UploadState::Aborted).await? {
+        return Ok(None);
+    }
+    insert_discard(tx, id, trace_id).await.map(Some)
+}
