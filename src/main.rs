@@ -77,7 +77,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(asked).await;
     let listener = listener.with_context(|| format!("APP_HOST and APP_PORT say {asked}, where nobody can listen"))?;
     let address = listener.local_addr()?;
-    let api = routes::api(app.api_state(address)?, &server.cors_origins);
+    let api = routes::api(app.api_state(address)?, &server.page_origins());
     lifecycle::stop_on_signal(app.stop.clone())?;
     let ports = app.ports();
     tracing::info!(

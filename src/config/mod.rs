@@ -14,6 +14,8 @@ pub use reader::ConfigErrors;
 use reader::Reader;
 pub use settings::{SETTINGS, Setting};
 
+/// The page that runs on the same machine during development.
+const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
 const WEEK: u64 = 7 * 24 * 3600;
 
 /// Everything that an operator can set.
@@ -52,6 +54,22 @@ pub struct ServerConfig {
     pub cors_origins: Vec<String>,
     /// The least rate of a request body in bytes a second.
     pub body_min_rate: u64,
+}
+
+impl ServerConfig {
+    /// The origins of the web pages that may call the service and its store: its own, those of the configuration, and
+    /// that of a page that is being developed on the same machine.
+    #[must_use]
+    pub fn page_origins(&self) -> Vec<String> {
+        let own = match &self.public_url {
+            Some(url) => vec![url.origin().ascii_serialization()],
+            None => ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{}", self.port)).to_vec(),
+        };
+        let mut origins = [own, self.cors_origins.clone(), vec![DEVELOPMENT_ORIGIN.to_owned()]].concat();
+        origins.sort_unstable();
+        origins.dedup();
+        origins
+    }
 }
 
 /// Uploads and downloads.
@@ -113,6 +131,8 @@ pub struct S3Config {
     pub public_bucket: String,
     /// Bucket of private files and of what is not finished.
     pub private_bucket: String,
+    /// Web pages that may send chunks to the buckets.
+    pub page_origins: Vec<String>,
 }
 
 /// Which queue.
@@ -177,12 +197,13 @@ impl Config {
     /// All mistakes together.
     pub fn parse(variables: std::collections::HashMap<String, String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(variables);
+        let server = server(&mut reader);
         let config = Self {
-            server: server(&mut reader),
+            storage: storage(&mut reader, &server),
+            server,
             uploads: uploads(&mut reader),
             data_dir: reader.required("APP_DATA_DIR", "the service starts").into(),
             database: database(&mut reader),
-            storage: storage(&mut reader),
             queue: queue(&mut reader),
             jobs: jobs(&mut reader),
             log: log(&mut reader),
@@ -228,7 +249,7 @@ fn database(reader: &mut Reader) -> DatabaseConfig {
     }
 }
 
-fn storage(reader: &mut Reader) -> StorageConfig {
+fn storage(reader: &mut Reader, server: &ServerConfig) -> StorageConfig {
     let Some(endpoint) = reader.optional_endpoint("MINIO_ENDPOINT") else { return StorageConfig::Directory };
     StorageConfig::S3(Box::new(S3Config {
         public_url: reader.optional_url("MINIO_URL").unwrap_or_else(|| endpoint.clone()),
@@ -238,6 +259,7 @@ fn storage(reader: &mut Reader) -> StorageConfig {
         secret_key: reader.secret("MINIO_SECRET_KEY", "MINIO_ENDPOINT"),
         public_bucket: reader.required("MINIO_PUBLIC_BUCKET", "MINIO_ENDPOINT"),
         private_bucket: reader.private_bucket("MINIO_PRIVATE_BUCKET", "MINIO_PUBLIC_BUCKET"),
+        page_origins: server.page_origins(),
     }))
 }
 

@@ -30,8 +30,6 @@ use self::errors::ApiError;
 use crate::app::ApiState;
 
 const BASE_PATH: &str = "/api/v1";
-/// The page that runs on the same machine during development.
-const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -115,8 +113,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
-    let origins = origins.iter().map(String::as_str).chain([DEVELOPMENT_ORIGIN]);
-    let origins: Vec<HeaderValue> = origins.filter_map(|origin| origin.parse().ok()).collect();
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])

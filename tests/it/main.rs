@@ -5,9 +5,14 @@
 mod bad_input;
 mod complete;
 mod contract;
+mod direct;
+mod doors;
+mod download;
+mod events;
 mod faults;
 mod flow;
 mod nodes;
 mod operator;
+mod proof;
 mod storage;
 mod support;

@@ -166,6 +166,7 @@ async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
         secret_key: secret_key.into(),
         public_bucket: "public".into(),
         private_bucket: "private".into(),
+        page_origins: Vec::new(),
     };
     Arc::new(S3Storage::new(&config, Spool::new(folder.path().to_owned())).unwrap())
 }

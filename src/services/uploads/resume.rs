@@ -52,14 +52,15 @@ impl UploadService {
     /// # Errors
     /// [`UploadError::NotFound`], [`UploadError::AlreadyCompleted`] and [`UploadError::Failed`].
     pub async fn abort(&self, id: UploadId, trace_id: &str) -> Result<(), UploadError> {
+        if self.find(id).await?.state != UploadState::Open {
+            return Err(UploadError::AlreadyCompleted);
+        }
         let given_up: Result<Option<JobId>, RepositoryError> =
             in_transaction!(self.ports.database, Durability::Full, tx => give_up(tx, id, trace_id));
-        if let Some(job_id) = given_up? {
-            self.announcer.announce(job_id, trace_id);
-            return Ok(());
-        }
-        self.find(id).await?;
-        Err(UploadError::AlreadyCompleted)
+        // Whoever was quicker has completed it or given it up.
+        let job_id = given_up?.ok_or(UploadError::AlreadyCompleted)?;
+        self.announcer.announce(job_id, trace_id);
+        Ok(())
     }
 }
 

@@ -1,10 +1,16 @@
 //! The buckets: made when they are missing, the public one opened to strangers where the store can.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
 use serde_json::{Value, json};
 
 use super::StorageError;
 use super::errors::{absent, code, failed, unsupported};
+
+/// The name of the rule that is ours.
+const OUR_RULE: &str = "filemanager";
+/// How long a browser may remember what a bucket allows.
+const PREFLIGHT_SECONDS: i32 = 3600;
 
 /// Makes a bucket that is not there.
 pub(super) async fn ensure(client: &Client, bucket: &str) -> Result<(), StorageError> {
@@ -57,6 +63,48 @@ pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<b
                 Ok(false)
             }
         },
+    }
+}
+
+/// Lets web pages of these origins send chunks to a bucket and read from it. Rules that an operator has set stay.
+pub(super) async fn let_pages_in(client: &Client, bucket: &str, origins: &[String]) -> Result<(), StorageError> {
+    let kept = match client.get_bucket_cors().bucket(bucket).send().await {
+        Ok(kept) => kept.cors_rules.unwrap_or_default(),
+        Err(error) if absent(&error) => Vec::new(),
+        Err(error) => return without_cors(bucket, failed(error)),
+    };
+    let ours = CorsRule::builder()
+        .id(OUR_RULE)
+        .set_allowed_origins(Some(origins.to_vec()))
+        .set_allowed_methods(Some(["GET", "HEAD", "PUT"].map(str::to_owned).to_vec()))
+        .allowed_headers("*")
+        .set_expose_headers(Some(["ETag", "Content-Range", "Content-Disposition"].map(str::to_owned).to_vec()))
+        .max_age_seconds(PREFLIGHT_SECONDS)
+        .build()
+        .map_err(|error| StorageError::Refused(error.to_string()))?;
+    if kept.contains(&ours) {
+        return Ok(());
+    }
+    let rules = kept.into_iter().filter(|rule| rule.id() != Some(OUR_RULE)).chain([ours]).collect();
+    let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
+    let rules = rules.map_err(|error| StorageError::Refused(error.to_string()))?;
+    match client.put_bucket_cors().bucket(bucket).cors_configuration(rules).send().await {
+        Ok(_) => {
+            tracing::info!(bucket, ?origins, "let web pages send chunks to the bucket");
+            Ok(())
+        }
+        Err(error) => without_cors(bucket, failed(error)),
+    }
+}
+
+/// A store that keeps no rules for web pages, or does not let us set them, is as good as any other for everybody else.
+fn without_cors(bucket: &str, error: StorageError) -> Result<(), StorageError> {
+    match error {
+        StorageError::Unavailable(cause) if !cause.contains("NotImplemented") => Err(StorageError::Unavailable(cause)),
+        cause => {
+            tracing::info!(bucket, %cause, "the bucket's rules for web pages are left as they are");
+            Ok(())
+        }
     }
 }
 

@@ -128,6 +128,7 @@ impl Storage for S3Storage {
     async fn prepare(&self) -> Result<(), StorageError> {
         for bucket in [&self.config.private_bucket, &self.config.public_bucket] {
             bucket::ensure(&self.calls, bucket).await?;
+            bucket::let_pages_in(&self.calls, bucket, &self.config.page_origins).await?;
         }
         self.open.get_or_try_init(|| bucket::open_to_strangers(&self.calls, &self.config.public_bucket)).await.map(drop)
     }

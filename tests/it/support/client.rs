@@ -97,6 +97,48 @@ impl Client {
             .await
     }
 
+    /// Sends a chunk as the raw body, with these headers besides.
+    pub async fn raw_chunk(&self, upload: &str, index: &str, bytes: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let url = self.url(&format!("/file/upload/{upload}/chunk/{index}"));
+        let request = self.http.put(url).body(bytes.to_vec());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    /// What the service has of an upload: places and sizes.
+    pub async fn received(&self, upload: &str) -> Vec<(i64, i64)> {
+        let data = self.get(&format!("/file/upload/{upload}")).await.data();
+        let received = data["received"].as_array().expect("a list").iter();
+        received.map(|chunk| (chunk["index"].as_i64().unwrap(), chunk["size"].as_i64().unwrap())).collect()
+    }
+
+    /// Asks for links for these chunks.
+    pub async fn urls(&self, upload: &str, body: &Value) -> Answer {
+        let request = self.http.post(self.url(&format!("/file/upload/{upload}/urls"))).json(body);
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    /// Links for these chunks, in order.
+    pub async fn links(&self, upload: &str, indexes: &[i64]) -> Vec<String> {
+        let data = self.urls(upload, &serde_json::json!({ "indexes": indexes })).await.data();
+        let urls = data["urls"].as_array().expect("a list");
+        let given: Vec<i64> = urls.iter().map(|url| url["index"].as_i64().unwrap()).collect();
+        assert_eq!(given, indexes);
+        urls.iter().map(|url| url["url"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Sends a chunk by a link; the status, or 0 when the connection was closed in mid-request, which some stores do
+    /// instead of reading what they refuse.
+    pub async fn put_by_link(&self, link: &str, bytes: &[u8]) -> u16 {
+        let answer = self.http.put(link).body(bytes.to_vec()).send().await;
+        answer.map_or(0, |answer| answer.status().as_u16())
+    }
+
+    /// Gives an upload up.
+    pub async fn abort(&self, upload: &str) -> Answer {
+        Answer::of(self.http.delete(self.url(&format!("/file/upload/{upload}"))).send().await.expect("an answer")).await
+    }
+
     pub async fn complete(&self, upload: &str, chunks: usize, size: usize, more: &[(&str, &str)]) -> Answer {
         let (chunks, size) = (chunks.to_string(), size.to_string());
         let mut fields = vec![

@@ -25,6 +25,20 @@ pub async fn endpoint() -> (String, String, String) {
     shared.await.clone()
 }
 
+/// A client of that server.
+pub async fn client() -> aws_sdk_s3::Client {
+    use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
+    let (endpoint, access_key, secret_key) = endpoint().await;
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
+        .force_path_style(true)
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
 /// Runs s3s-fs on a thread of its own, which outlives the test that asked first.
 fn in_this_process() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

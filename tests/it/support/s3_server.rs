@@ -1,8 +1,11 @@
-//! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, and a small part in the middle
-//! is refused without the loss of the upload.
+//! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, a small part in the middle is
+//! refused without the loss of the upload, parts are listed in order with their `ETag`s, and buckets keep rules for web
+//! pages.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -13,11 +16,13 @@ const LEAST_PART: u64 = 5 * 1024 * 1024;
 pub struct Store {
     inner: FileSystem,
     root: PathBuf,
+    cors: Mutex<HashMap<String, Vec<CORSRule>>>,
+    etags: Mutex<HashMap<(String, i32), ETag>>,
 }
 
 impl Store {
     pub fn new(root: PathBuf) -> Self {
-        Self { inner: FileSystem::new(&root).expect("a store"), root }
+        Self { inner: FileSystem::new(&root).expect("a store"), root, cors: Mutex::default(), etags: Mutex::default() }
     }
 
     fn part(&self, upload: &str, number: i32) -> PathBuf {
@@ -64,6 +69,50 @@ macro_rules! pass_on {
                 }
                 self.inner.complete_multipart_upload(request).await
             }
+
+            async fn upload_part(
+                &self,
+                request: S3Request<UploadPartInput>,
+            ) -> S3Result<S3Response<UploadPartOutput>> {
+                let part = (request.input.upload_id.clone(), request.input.part_number);
+                let response = self.inner.upload_part(request).await?;
+                self.etags.lock().unwrap().extend(response.output.e_tag.clone().map(|etag| (part, etag)));
+                Ok(response)
+            }
+
+            async fn list_parts(
+                &self,
+                request: S3Request<ListPartsInput>,
+            ) -> S3Result<S3Response<ListPartsOutput>> {
+                let upload = request.input.upload_id.clone();
+                let mut response = self.inner.list_parts(request).await?;
+                let parts = response.output.parts.get_or_insert_default();
+                parts.sort_by_key(|part| part.part_number);
+                let etags = self.etags.lock().unwrap();
+                for part in parts {
+                    part.e_tag = etags.get(&(upload.clone(), part.part_number.unwrap_or_default())).cloned();
+                }
+                drop(etags);
+                Ok(response)
+            }
+
+            async fn put_bucket_cors(
+                &self,
+                request: S3Request<PutBucketCorsInput>,
+            ) -> S3Result<S3Response<PutBucketCorsOutput>> {
+                let PutBucketCorsInput { bucket, cors_configuration, .. } = request.input;
+                self.cors.lock().unwrap().insert(bucket, cors_configuration.cors_rules);
+                Ok(S3Response::new(PutBucketCorsOutput::default()))
+            }
+
+            async fn get_bucket_cors(
+                &self,
+                request: S3Request<GetBucketCorsInput>,
+            ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+                let kept = self.cors.lock().unwrap().get(&request.input.bucket).cloned();
+                let cors_rules = Some(kept.ok_or_else(|| s3_error!(NoSuchCORSConfiguration))?);
+                Ok(S3Response::new(GetBucketCorsOutput { cors_rules }))
+            }
         }
     };
 }
@@ -77,9 +126,7 @@ pass_on! {
     delete_object(DeleteObjectInput) -> DeleteObjectOutput;
     copy_object(CopyObjectInput) -> CopyObjectOutput;
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
-    upload_part(UploadPartInput) -> UploadPartOutput;
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
-    list_parts(ListPartsInput) -> ListPartsOutput;
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
     abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
 }
