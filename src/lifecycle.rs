@@ -3,6 +3,7 @@
 use std::process;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,16 @@ use tokio_util::task::TaskTracker;
 
 /// What a process that was told twice to stop ends with: 128 and the number of SIGINT.
 const ABORTED: i32 = 130;
+
+/// Lets the process have as many open files and connections as the system allows it: what it starts with, often 1,024,
+/// is a limit for programs that cannot count further.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
 
 /// Cancels `stop` at the first SIGINT or SIGTERM and ends the process at the second.
 ///

@@ -71,6 +71,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    lifecycle::raise_file_limit();
     let app = App::build(config, "filemanager")?;
     let server = &app.config().server;
     let asked = SocketAddr::new(server.host, server.port);

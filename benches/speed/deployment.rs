@@ -23,7 +23,7 @@ pub struct Deployment {
     /// Where the API listens.
     pub address: SocketAddr,
     // The processes end before their folder goes.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Deployment {
@@ -51,6 +51,11 @@ impl Deployment {
         Self::start(parent, settings).await
     }
 
+    /// Where its processes run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     async fn start(parent: &Path, settings: HashMap<&'static str, String>) -> Result<Self> {
         let folder = TempDir::with_prefix_in("service-", parent).context("no folder for the service")?;
         let address = free_address()?;
@@ -71,7 +76,7 @@ impl Deployment {
         } else {
             None
         };
-        Ok(Self { api, worker, address, _folder: folder })
+        Ok(Self { api, worker, address, folder })
     }
 }
 

@@ -74,3 +74,13 @@ fn put_head(url: &str) -> Result<String> {
     let (host, path) = url.strip_prefix("http://").and_then(|url| url.split_once('/')).context("not a URL of ours")?;
     Ok(format!("PUT /{path} HTTP/1.1\r\nHost: {host}\r\n"))
 }
+
+/// The signed path by which the object at `<bucket>/<key>` is read.
+pub async fn get_path(garage: &Garage, path: &str) -> Result<String> {
+    let (bucket, key) = path.split_once('/').context("not the path of an object")?;
+    let signing = PresigningConfig::expires_in(VALID_FOR).context("a time to sign for")?;
+    let request = garage.client().get_object().bucket(bucket).key(key);
+    let signed = request.presigned(signing).await.context("a URL cannot be signed")?;
+    let url = signed.uri().strip_prefix("http://").and_then(|url| url.split_once('/'));
+    url.map(|(_, path)| format!("/{path}")).context("not a URL of ours")
+}

@@ -2,13 +2,16 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 const HEAD_LIMIT: usize = 64 * 1024;
+const FETCH_BUFFER: usize = 256 * 1024;
 
 /// A request as it goes over the wire, but for the bytes between its two halves.
 pub struct Framed {
@@ -52,6 +55,14 @@ impl Connection {
         Ok(Self { stream, received: Vec::new() })
     }
 
+    /// Connects as somebody far away does, for whom little is on the way at a time.
+    pub async fn open_narrow(address: SocketAddr, window: u32) -> Result<Self> {
+        let socket = TcpSocket::new_v4().context("no socket")?;
+        socket.set_recv_buffer_size(window).context("a socket cannot be set up")?;
+        let stream = socket.connect(address).await.with_context(|| format!("nobody answers on {address}"))?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
     /// Sends a request without a body.
     pub async fn get(&mut self, path: &str) -> Result<Answer> {
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -86,16 +97,59 @@ impl Connection {
         self.answer().await
     }
 
-    async fn answer(&mut self) -> Result<Answer> {
-        let end = loop {
+    /// Downloads and throws the bytes away; how many there were.
+    pub async fn fetch(&mut self, path: &str) -> Result<usize> {
+        let (length, mut received) = self.begin(path).await?;
+        let mut buffer = vec![0; FETCH_BUFFER];
+        while received < length {
+            match self.stream.read(&mut buffer).await.context("a download broke off")? {
+                0 => bail!("a download ended after {received} of {length} bytes"),
+                read => received += read,
+            }
+        }
+        Ok(received)
+    }
+
+    /// Downloads a sip at a time, for as long as anybody asks.
+    pub async fn sip(&mut self, path: &str, sip: usize, pause: Duration, sips: &AtomicUsize) -> Result<()> {
+        self.begin(path).await?;
+        let mut buffer = vec![0; sip];
+        loop {
+            self.stream.read_exact(&mut buffer).await.context("a download broke off")?;
+            sips.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Asks for a download; its length, and how much of it came with the head.
+    async fn begin(&mut self, path: &str) -> Result<(usize, usize)> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.stream.peer_addr()?);
+        self.stream.write_all(head.as_bytes()).await.context("a request could not be sent")?;
+        let end = self.head().await?;
+        let (status, _, length) = parse_head(&self.received[..end])?;
+        if status != 200 {
+            bail!("{path} was answered with {status}");
+        }
+        let received = self.received.len() - end - 4;
+        self.received.clear();
+        Ok((length, received))
+    }
+
+    /// Reads until the head of an answer has ended; where.
+    async fn head(&mut self) -> Result<usize> {
+        loop {
             if let Some(end) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                break end;
+                return Ok(end);
             }
             if self.received.len() > HEAD_LIMIT {
                 bail!("the head of an answer does not end");
             }
             self.receive().await?;
-        };
+        }
+    }
+
+    async fn answer(&mut self) -> Result<Answer> {
+        let end = self.head().await?;
         let (status, etag, length) = parse_head(&self.received[..end])?;
         let start = end + 4;
         while self.received.len() < start + length {

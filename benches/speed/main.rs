@@ -6,9 +6,11 @@
 mod bare;
 mod deployment;
 mod direct;
+mod download;
 mod garage;
 mod http;
 mod memory;
+mod nginx;
 mod process;
 mod samples;
 mod service;
@@ -30,7 +32,8 @@ use crate::transfer::{MIB, Payload};
 
 const NOTES: &str = "Medians (least-most) of the rounds; ratios are the median of each round's own ratio. References:\n\
                      (a) a bare HTTP server that throws the bytes away; (b) one that writes each body to a file and syncs\n\
-                     it; (c) the same bytes sent straight to the S3 server. S3 is Garage, with MariaDB and RabbitMQ.";
+                     it; (c) the same bytes sent straight to the S3 server, or fetched from it; (d) nginx with the same\n\
+                     file. S3 is Garage, with MariaDB and RabbitMQ.";
 
 /// How fast the service is, and how much memory it takes, beside references of the same run.
 #[derive(Parser)]
@@ -68,6 +71,10 @@ enum Group {
     Rewrite,
     /// Small files, in both
     Small,
+    /// Speed of downloads, in both
+    Download,
+    /// Memory and latency with many slow readers, in both
+    Slow,
 }
 
 impl Group {
@@ -83,6 +90,8 @@ impl Group {
             Self::Memory => 2 * (size + memory::CROWD_BYTES),
             Self::Rewrite => 21 * size,
             Self::Small => 1024 * MIB,
+            Self::Download => 2 * size,
+            Self::Slow => 256 * MIB,
         }
     }
 }
@@ -114,6 +123,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();
+    filemanager::lifecycle::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = runtime.context("no runtime").and_then(|runtime| {
         runtime.block_on(async {
@@ -146,6 +156,9 @@ async fn run(arguments: Arguments) -> Result<()> {
         garage::program()?;
         deployment::check_servers()?;
     }
+    if groups.contains(&Group::Download) {
+        nginx::program()?;
+    }
     let folder = TempDir::new_in(&folder).with_context(|| format!("{} cannot be written", folder.display()))?;
     let bench = Bench { folder, payload: Payload::new(), size, rounds };
     let mut rows = Vec::new();
@@ -168,6 +181,8 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Memory => memory::of_api(bench).await?,
             Group::Rewrite => memory::of_worker(bench).await?,
             Group::Small => small::files(bench).await?,
+            Group::Download => download::speed(bench).await?,
+            Group::Slow => download::slow_readers(bench).await?,
         });
     }
     Ok(())

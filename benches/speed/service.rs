@@ -68,6 +68,22 @@ pub fn chunk_frame(upload: &str) -> Frame {
     })
 }
 
+/// A file that can be downloaded.
+pub struct Stored {
+    /// Its identifier.
+    pub id: String,
+    /// `<bucket>/<key>`.
+    pub path: String,
+}
+
+/// Uploads a file that shall be downloaded.
+pub async fn upload_file(address: SocketAddr, payload: &Payload, shape: &Shape) -> Result<Stored> {
+    let mut connection = Connection::open(address).await?;
+    let upload = init(&mut connection, shape).await?;
+    transfer::send(address, &chunk_frame(&upload), payload, &shape.sizes, shape.parallel).await?;
+    complete(&mut Connection::open(address).await?, &upload, shape).await
+}
+
 /// Uploads a file.
 pub async fn upload(address: SocketAddr, payload: &Payload, shape: &Shape) -> Result<Timing> {
     let begun = Instant::now();
@@ -97,7 +113,7 @@ pub async fn upload_small(connection: &mut Connection, payload: &Payload, length
     let upload = init(connection, &shape).await?;
     let request = chunk_frame(&upload)(0, length);
     connection.send(&request, &payload.chunk(length)).await?.ok("a chunk")?;
-    complete(connection, &upload, &shape).await
+    complete(connection, &upload, &shape).await.map(drop)
 }
 
 async fn init(connection: &mut Connection, shape: &Shape) -> Result<String> {
@@ -108,15 +124,17 @@ async fn init(connection: &mut Connection, shape: &Shape) -> Result<String> {
 }
 
 /// Completes an upload and waits for SUCCESS.
-async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<()> {
+async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<Stored> {
     let form = format!(
         "upload_id={upload}&total_chunks={}&total_size={}&file_extension=jpg&content_type=image%2Fjpeg",
         shape.sizes.len(),
         shape.total()
     );
     let data = data(&connection.post("/api/v1/file/upload/complete/", &form).await?.ok("complete")?.body)?;
-    let file = data["id"].as_str().context("complete names no file")?;
-    until_success(connection, file).await
+    let text = |name: &str| data[name].as_str().map(str::to_owned).context("complete names no file");
+    let stored = Stored { id: text("id")?, path: text("path")? };
+    until_success(connection, &stored.id).await?;
+    Ok(stored)
 }
 
 async fn until_success(connection: &mut Connection, file: &str) -> Result<()> {

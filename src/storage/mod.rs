@@ -2,6 +2,7 @@
 //! A store knows objects and the gathering of chunks; it knows no database and no rules.
 
 pub mod directory;
+mod read_budget;
 pub mod s3;
 
 use std::ops::Range;

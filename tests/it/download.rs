@@ -5,8 +5,9 @@ use std::process::Command;
 use reqwest::{Method, Response};
 use serde_json::Value;
 
+use crate::support::browser::Browser;
 use crate::support::deployment::run;
-use crate::support::{Client, Database, Deployment, Queue, Service, Store, bytes};
+use crate::support::{Client, Database, Deployment, Queue, Service, Store, bytes, eventually};
 
 const MIB: usize = 1024 * 1024;
 
@@ -295,7 +296,7 @@ async fn a_download_that_is_cut_off_frees_its_connection_to_the_store() {
     }
     assert!(sockets() >= before + 20);
     drop(responses);
-    crate::support::eventually("the sockets are closed", async || (sockets() <= before + 2).then_some(())).await;
+    eventually("the sockets are closed", async || (sockets() <= before + 2).then_some(())).await;
 }
 
 async fn curl(folder: &std::path::Path, arguments: &[&str]) -> String {
@@ -329,4 +330,46 @@ async fn curl_resumes_asks_for_ranges_and_downloads_in_parallel() {
         let told = curl(folder.path(), &[&["-w", "%{http_code} %{size_download}"][..], &etags].concat()).await;
         assert_eq!(told, "304 0");
     }
+}
+
+/// Half a minute of moving picture, too large for a browser to take in one go.
+async fn film(folder: &std::path::Path) -> Vec<u8> {
+    let mut command = Command::new("ffmpeg");
+    let picture = "testsrc2=size=320x240:rate=25,noise=alls=60:allf=t";
+    command.args(["-v", "error", "-f", "lavfi", "-i", picture, "-t", "30", "-pix_fmt", "yuv420p"]);
+    command.args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "25", "film.mp4"]).current_dir(folder);
+    let (status, _, complaint) = run(command).await;
+    assert!(status.success(), "{complaint}");
+    std::fs::read(folder.join("film.mp4")).unwrap()
+}
+
+#[tokio::test]
+async fn a_browser_seeks_in_a_film() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = film(folder.path()).await;
+    assert!(content.len() > 20 * MIB, "{}", content.len());
+    let completion = [("content_type", "video/mp4"), ("file_extension", "mp4")];
+    let fixture = Fixture::new(Deployment::embedded().await, content, &completion).await;
+    let page = r#"<!doctype html><video id="film" muted preload="metadata" src="URL"></video><script>
+        const film = document.getElementById('film');
+        const tell = (what) => fetch('/tell', { method: 'POST', body: JSON.stringify(what) });
+        film.onloadedmetadata = () => { film.currentTime = 25; };
+        film.onseeked = () => tell({ at: film.currentTime, duration: film.duration, width: film.videoWidth });
+        film.onerror = () => tell({ error: film.error.message });
+        </script>"#;
+    let browser = Browser::open(page.replace("URL", &fixture.url)).await;
+    assert_eq!(browser.told().await, serde_json::json!({ "at": 25, "duration": 30, "width": 320 }));
+    drop(browser);
+    // It came there by a range of its own, not by reading up to it.
+    let size = fixture.content.len() as u64;
+    eventually("the log tells of the ranges", async || {
+        let lines = fixture.services[0].log_json();
+        let partial: Vec<u64> = lines
+            .iter()
+            .filter(|line| line["span"]["route"] == "/api/v1/file/download/{file_id}" && line["status"] == 206)
+            .map(|line| line["bytes_out"].as_u64().unwrap())
+            .collect();
+        (partial.len() >= 2 && partial.iter().all(|sent| *sent < size)).then_some(())
+    })
+    .await;
 }

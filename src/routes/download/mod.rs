@@ -1,6 +1,7 @@
 //! The download route: ranges, conditions, and how a browser may present a file (RFC 9110 sections 13 to 15).
 
 mod conditions;
+mod paced;
 mod ranges;
 
 use std::ops::Range;
@@ -11,11 +12,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use headers::{HeaderMapExt, LastModified};
 use uuid::Uuid;
 
 use self::conditions::{Validators, Verdict};
+use self::paced::paced;
 use self::ranges::Selection;
 use super::errors::ApiError;
 use super::extract::proof::WithSignature;
@@ -87,13 +89,13 @@ pub(super) async fn download(
         Selection::Whole if method == Method::HEAD => with_length(StatusCode::OK, size, Body::empty()),
         Selection::Whole => {
             let body = handlers::file::read(&state, &file, 0..size).await?;
-            with_length(StatusCode::OK, size, Body::from_stream(body.blocks))
+            with_length(StatusCode::OK, size, Body::from_stream(paced(body.blocks)))
         }
         Selection::Ranges(ranges) => match ranges.as_slice() {
             [range] => {
                 insert(&mut head, header::CONTENT_RANGE, &content_range(range, size));
                 let body = handlers::file::read(&state, &file, range.clone()).await?;
-                with_length(StatusCode::PARTIAL_CONTENT, range.end - range.start, Body::from_stream(body.blocks))
+                with_length(StatusCode::PARTIAL_CONTENT, range.end - range.start, Body::from_stream(paced(body.blocks)))
             }
             _ => multipart(state, file, ranges, &mut head),
         },
@@ -164,7 +166,7 @@ fn multipart(state: ApiState, file: File, ranges: Vec<Range<u64>>, head: &mut He
     let length = |(head, range): &(String, Range<u64>)| head.len() as u64 + range.end - range.start;
     let total = parts.iter().map(length).sum::<u64>() + end.len() as u64;
     insert(head, header::CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
-    with_length(StatusCode::PARTIAL_CONTENT, total, Body::from_stream(in_turn(state, file, parts, end)))
+    with_length(StatusCode::PARTIAL_CONTENT, total, Body::from_stream(paced(in_turn(state, file, parts, end).boxed())))
 }
 
 /// The parts one after the other; each is opened when its turn comes.

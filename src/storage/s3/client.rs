@@ -7,45 +7,49 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    SharedHttpClient, StalledStreamProtectionConfig,
+    StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::transport::pool;
 use crate::config::S3Config;
+use crate::storage::StorageError;
+use crate::storage::read_budget::MOST;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long one try of a call may take. Copies of large objects are among them.
 const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 const CALL_TRIES: u32 = 3;
-const IDLE_CONNECTIONS: Duration = Duration::from_secs(20);
+const CROWD_BUFFER: usize = 32 * 1024;
 
 /// For calls that carry little.
-pub(super) fn calls(config: &S3Config) -> Client {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build();
+pub(super) fn calls(config: &S3Config) -> Result<Client, StorageError> {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(CALL_TIMEOUT).build();
     let retries = RetryConfig::standard().with_max_attempts(CALL_TRIES);
-    Client::from_conf(base(config, &config.endpoint).timeout_config(timeouts).retry_config(retries).build())
+    let base = base(config, &config.endpoint, MOST)?.timeout_config(timeouts).retry_config(retries);
+    Ok(Client::from_conf(base.build()))
 }
 
 /// For bodies, which cannot be sent twice and take as long as their sender does.
-pub(super) fn bodies(config: &S3Config) -> Client {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let base = base(config, &config.endpoint).timeout_config(timeouts).retry_config(RetryConfig::disabled());
-    Client::from_conf(base.build())
+pub(super) fn bodies(config: &S3Config) -> Result<Client, StorageError> {
+    Ok(Client::from_conf(base(config, &config.endpoint, MOST)?.retry_config(RetryConfig::disabled()).build()))
+}
+
+/// For bodies that are read by a crowd, each of which gets little memory.
+pub(super) fn crowd(config: &S3Config) -> Result<Client, StorageError> {
+    let base = base(config, &config.endpoint, CROWD_BUFFER)?;
+    Ok(Client::from_conf(base.retry_config(RetryConfig::disabled()).build()))
 }
 
 /// Signs for the public endpoint and never calls it.
-pub(super) fn public(config: &S3Config) -> Client {
-    Client::from_conf(base(config, &config.public_url).build())
+pub(super) fn public(config: &S3Config) -> Result<Client, StorageError> {
+    Ok(Client::from_conf(base(config, &config.public_url, MOST)?.build()))
 }
 
-fn base(config: &S3Config, endpoint: &Url) -> Builder {
+fn base(config: &S3Config, endpoint: &Url, buffer: usize) -> Result<Builder, StorageError> {
     let credentials =
         Credentials::new(&config.access_key, config.secret_key.expose_secret(), None, None, "configuration");
-    Builder::new()
+    let builder = Builder::new()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(endpoint.as_str().trim_end_matches('/'))
         .region(Region::new(config.region.clone()))
@@ -56,14 +60,6 @@ fn base(config: &S3Config, endpoint: &Url) -> Builder {
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         // A slow sender is bounded by its own least rate, and a slow store by the writer of the chunk.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http_client(endpoint))
-}
-
-fn http_client(endpoint: &Url) -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE_CONNECTIONS);
-    if endpoint.scheme() == "https" {
-        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-    } else {
-        builder.build_http()
-    }
+        .http_client(pool(endpoint, buffer)?);
+    Ok(builder)
 }

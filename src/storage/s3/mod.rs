@@ -8,6 +8,7 @@ mod direct;
 mod errors;
 mod leftovers;
 mod plan;
+mod transport;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,21 +16,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::{StreamExt, TryStreamExt};
-use http_body_util::StreamBody;
+use futures::{StreamExt, TryStreamExt, stream};
+use http_body_util::{BodyDataStream, StreamBody};
 use percent_encoding::utf8_percent_encode;
 use tokio::sync::OnceCell;
-use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
+use super::read_budget::{MOST, ReadBudget};
 use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
@@ -40,7 +40,6 @@ use crate::spool::Spool;
 
 /// The least size of a part that is not the last (Amazon S3 User Guide, "multipart upload limits").
 const MIN_PART_SIZE: u64 = 5 * 1024 * 1024;
-const READ_BLOCK: usize = 128 * 1024;
 
 /// A store that speaks S3.
 pub struct S3Storage {
@@ -49,9 +48,12 @@ pub struct S3Storage {
     calls: Client,
     /// For bodies: bounded by the least rate of whoever sends them.
     bodies: Client,
+    /// For bodies that are read, when many are.
+    crowd: Client,
     /// Signs for the endpoint that callers use.
     public: Client,
     spool: Spool,
+    reads: ReadBudget,
     /// Whether strangers can read the public bucket, once that is known.
     open: Arc<OnceCell<bool>>,
 }
@@ -63,11 +65,13 @@ impl S3Storage {
     /// When no TLS client can be built for an `https` endpoint.
     pub fn new(config: &S3Config, spool: Spool) -> Result<Self, StorageError> {
         Ok(Self {
-            calls: client::calls(config),
-            bodies: client::bodies(config),
-            public: client::public(config),
+            calls: client::calls(config)?,
+            bodies: client::bodies(config)?,
+            crowd: client::crowd(config)?,
+            public: client::public(config)?,
             config: config.clone(),
             spool,
+            reads: ReadBudget::default(),
             open: Arc::default(),
         })
     }
@@ -102,16 +106,6 @@ impl S3Storage {
         let stored = request.body(stream).customize().disable_payload_signing().send().await.map_err(failed)?;
         let etag = stored.e_tag().ok_or_else(|| StorageError::Unavailable("the store gave no ETag".into()))?;
         Ok(part_receipt(etag))
-    }
-
-    async fn get(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<GetObjectOutput, StorageError> {
-        // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
-        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        let request = self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
-        request
-            .send()
-            .await
-            .map_err(|error| if absent(&error) { StorageError::NotFound(location.to_string()) } else { failed(error) })
     }
 }
 
@@ -234,9 +228,20 @@ impl Storage for S3Storage {
     }
 
     async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError> {
-        let object = self.get(location, range).await?;
+        let read = self.reads.begin();
+        let client = if read.share() == MOST { &self.bodies } else { &self.crowd };
+        // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
+        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let request = client.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
+        let object = request.send().await.map_err(|error| {
+            if absent(&error) { StorageError::NotFound(location.to_string()) } else { failed(error) }
+        })?;
         let length = object.content_length().unwrap_or(0).cast_unsigned();
-        Ok(Body::sized(length, blocks(object.body)))
+        // The read is under way for as long as its stream is there.
+        let blocks = stream::try_unfold((blocks(object.body), read), |(mut blocks, read)| async move {
+            Ok(blocks.try_next().await?.map(|block| (block, (blocks, read))))
+        });
+        Ok(Body::sized(length, blocks.boxed()))
     }
 
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
@@ -311,5 +316,6 @@ fn streamed(body: Body) -> Result<(i64, ByteStream), StorageError> {
 }
 
 fn blocks(stream: ByteStream) -> ByteBlocks {
-    ReaderStream::with_capacity(stream.into_async_read(), READ_BLOCK).map_err(BodyError::from).boxed()
+    let body = BodyDataStream::new(stream.into_inner());
+    body.map_err(|error| BodyError::Io(std::io::Error::other(error))).boxed()
 }

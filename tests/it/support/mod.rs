@@ -1,5 +1,6 @@
 //! What the tests share: deployments of the real binaries, a client, and things that break on purpose.
 
+pub mod browser;
 pub mod client;
 pub mod deployment;
 pub mod gate;

@@ -2,6 +2,8 @@
 //!
 //! `objects/<bucket>/<key>` holds finished objects, `staging/<upload>` what is being gathered.
 
+mod read;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -12,11 +14,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use rustix::fs::FallocateFlags;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
 
+use super::read_budget::ReadBudget;
 use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
@@ -25,20 +26,20 @@ use crate::spool::blocking;
 
 /// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
 const WRITE_BLOCK: usize = 512 * 1024;
-const READ_BLOCK: usize = 256 * 1024;
 const RECEIPT: &str = "at its offset";
 
 /// A store in a folder.
 #[derive(Debug)]
 pub struct DirectoryStorage {
     root: PathBuf,
+    reads: ReadBudget,
 }
 
 impl DirectoryStorage {
     /// A store in this folder, which [`Storage::prepare`] makes.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, reads: ReadBudget::default() }
     }
 
     fn object(&self, location: &ObjectLocation) -> PathBuf {
@@ -156,20 +157,19 @@ impl Storage for DirectoryStorage {
     }
 
     async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError> {
-        let mut file = match tokio::fs::File::open(self.object(location)).await {
-            Ok(file) => file,
+        let path = self.object(location);
+        let opened =
+            blocking(move || File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len()))));
+        let (file, size) = match opened.await {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StorageError::NotFound(location.to_string()));
             }
             Err(error) => return Err(from_io(&error)),
         };
-        let size = file.metadata().await.map_err(|error| from_io(&error))?.len();
         let range = range.unwrap_or(0..size);
-        let length = range.end.min(size).saturating_sub(range.start);
-        file.seek(io::SeekFrom::Start(range.start)).await.map_err(|error| from_io(&error))?;
-        file.set_max_buf_size(READ_BLOCK);
-        let blocks = ReaderStream::with_capacity(file.take(length), READ_BLOCK).map_err(BodyError::from);
-        Ok(Body::sized(length, blocks.boxed()))
+        let range = range.start..range.end.min(size).max(range.start);
+        Ok(Body::sized(range.end - range.start, read::blocks(file, range, self.reads.begin())))
     }
 
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
