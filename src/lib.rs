@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod client;
 pub mod config;
 pub mod domain;
 pub mod dto;

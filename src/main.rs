@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use filemanager::app::{App, local_address};
+use filemanager::client::arguments::{DownloadArguments, UploadArguments};
 use filemanager::config::Config;
 use filemanager::jobs::worker;
 use filemanager::services::check;
-use filemanager::{lifecycle, routes, server, telemetry};
+use filemanager::{client, lifecycle, routes, server, telemetry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -40,6 +41,10 @@ enum Command {
     Health,
     /// Print the description of the API (OpenAPI)
     Openapi,
+    /// Send files to a service, and go on where an interrupted upload stopped
+    Upload(UploadArguments),
+    /// Fetch a file from a service, and go on where an interrupted download stopped
+    Download(DownloadArguments),
 }
 
 #[tokio::main]
@@ -55,19 +60,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    if matches!(command, Command::Openapi) {
-        println!("{}", routes::openapi()?);
-        return Ok(ExitCode::SUCCESS);
+    match command {
+        Command::Serve => serve(configure()?).await,
+        Command::Migrate => migrate(configure()?).await,
+        Command::Check => check_all(configure()?).await,
+        Command::Health => health(&configure()?).await,
+        // The others need no settings.
+        Command::Openapi => {
+            println!("{}", routes::openapi()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Upload(arguments) => client::upload(arguments).await,
+        Command::Download(arguments) => client::download(arguments).await,
     }
+}
+
+fn configure() -> anyhow::Result<Config> {
     let config = Config::from_env()?;
     telemetry::start(&config.log)?;
-    match command {
-        Command::Serve => serve(config).await,
-        Command::Migrate => migrate(config).await,
-        Command::Check => check_all(config).await,
-        Command::Health => health(&config).await,
-        Command::Openapi => Ok(ExitCode::SUCCESS),
-    }
+    Ok(config)
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
