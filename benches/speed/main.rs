@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bare;
+mod client;
 mod deployment;
 mod direct;
 mod download;
@@ -71,6 +72,8 @@ enum Group {
     Rewrite,
     /// Small files, in both
     Small,
+    /// The command line client: raw chunks and straight to the store
+    Client,
     /// Speed of downloads, in both
     Download,
     /// Memory and latency with many slow readers, in both
@@ -90,6 +93,7 @@ impl Group {
             Self::Memory => 2 * (size + memory::CROWD_BYTES),
             Self::Rewrite => 21 * size,
             Self::Small => 1024 * MIB,
+            Self::Client => 4 * rounds * size,
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
         }
@@ -181,6 +185,7 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Memory => memory::of_api(bench).await?,
             Group::Rewrite => memory::of_worker(bench).await?,
             Group::Small => small::files(bench).await?,
+            Group::Client => client::uploads(bench).await?,
             Group::Download => download::speed(bench).await?,
             Group::Slow => download::slow_readers(bench).await?,
         });

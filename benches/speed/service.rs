@@ -116,6 +116,11 @@ pub async fn upload_small(connection: &mut Connection, payload: &Payload, length
     complete(connection, &upload, &shape).await.map(drop)
 }
 
+/// Opens an upload of a file of that size.
+pub async fn begin(connection: &mut Connection, size: usize) -> Result<String> {
+    init(connection, &Shape { sizes: vec![size], parallel: 1, hints: true }).await
+}
+
 async fn init(connection: &mut Connection, shape: &Shape) -> Result<String> {
     let hints = format!("file_extension=jpg&visibility=public&total_size={}", shape.total());
     let form = if shape.hints { hints.as_str() } else { "" };

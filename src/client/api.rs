@@ -47,8 +47,8 @@ pub(super) struct Completion<'f> {
     pub(super) upload_id: Uuid,
     /// How many chunks there are.
     pub(super) total_chunks: u32,
-    /// Of the whole file.
-    pub(super) checksum: &'f str,
+    /// Of the whole file, if it shall be compared.
+    pub(super) checksum: Option<&'f str>,
     /// What was told before.
     #[serde(flatten)]
     pub(super) file: &'f NewUpload,

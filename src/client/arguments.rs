@@ -26,6 +26,9 @@ pub struct UploadArguments {
     /// Send the bytes straight to the store, past the service
     #[arg(long)]
     pub direct: bool,
+    /// With --direct: have the service read the stored file once and compare it. Other uploads are compared anyway
+    #[arg(long, requires = "direct")]
+    pub verify: bool,
     /// What both commands are told.
     #[command(flatten)]
     pub common: CommonArguments,

@@ -63,15 +63,15 @@ async fn until_interrupted(work: impl Future<Output = anyhow::Result<u8>>) -> an
 }
 
 async fn upload_all(arguments: UploadArguments) -> anyhow::Result<u8> {
-    let UploadArguments { files, to, parallel, direct, common } = arguments;
+    let UploadArguments { files, to, parallel, direct, verify, common } = arguments;
     let (policy, credential, cache) = (Policy::default(), common.credential(), Cache::of_the_user());
     let api = match api::Api::new(to, credential.as_ref(), policy.stall) {
         Ok(api) => api,
         Err(problem) => return Ok(complain(None, &problem)),
     };
     cache.clean();
-    let parallel = usize::from(parallel);
-    let uploader = Uploader { api, cache, credential, parallel, direct, quiet: common.quiet, policy };
+    let (parallel, prove) = (usize::from(parallel), !direct || verify);
+    let uploader = Uploader { api, cache, credential, parallel, direct, prove, quiet: common.quiet, policy };
     let mut worst = 0;
     for path in &files {
         let done = match worst {

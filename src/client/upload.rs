@@ -34,6 +34,8 @@ pub(super) struct Uploader {
     pub(super) parallel: usize,
     /// Whether chunks go straight to the store.
     pub(super) direct: bool,
+    /// Whether the service compares the file's checksum, for which it may have to read the file.
+    pub(super) prove: bool,
     /// Whether to say nothing.
     pub(super) quiet: bool,
     /// How patient to be.
@@ -231,6 +233,7 @@ impl Job<'_> {
 
     async fn complete(&self, upload_id: Uuid, plan: Plan, checksum: &str) -> Result<FileSeen, Problem> {
         self.progress.finishing("finishing");
+        let checksum = self.uploader.prove.then_some(checksum);
         let completion = Completion { upload_id, total_chunks: plan.count(), checksum, file: &self.file };
         self.patience.insist(async || self.uploader.api.complete(&completion).await).await
     }
