@@ -37,21 +37,21 @@ struct Way {
 pub async fn uploads(bench: &Bench) -> Result<Vec<Row>> {
     let garage = Garage::start(bench.folder()).await?;
     let deployment = Deployment::full(bench.folder(), &garage).await?;
-    let file = write_file(bench)?;
     let (mut raw, mut past) = (Way::default(), Way::default());
     let mut straight = Samples::default();
-    upload(bench, &deployment, &file, &[]).await?;
+    upload(&deployment, &write_file(bench)?, &[]).await?;
     for round in 0..bench.rounds {
         eprintln!("client: round {} of {}", round + 1, bench.rounds);
         let mut seconds = [0.0; 3];
         let mut cpu = [0.0; 3];
         for step in if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] } {
+            let file = write_file(bench)?;
             bench.settle();
             let before = deployment.api.cpu_seconds()?;
             seconds[step] = match step {
                 0 => direct::upload(&garage, &bench.payload, &in_chunks(bench.size), PARALLEL).await?.as_secs_f64(),
-                1 => upload(bench, &deployment, &file, &[]).await?,
-                _ => upload(bench, &deployment, &file, &["--direct"]).await?,
+                1 => upload(&deployment, &file, &[]).await?,
+                _ => upload(&deployment, &file, &["--direct"]).await?,
             };
             cpu[step] = deployment.api.cpu_seconds()? - before;
         }
@@ -91,7 +91,7 @@ fn rows(name: &str, way: &Way, straight: &Samples, (least, most): (f64, f64)) ->
     ]
 }
 
-/// A file of random bytes.
+/// A file of bytes that were not sent before.
 fn write_file(bench: &Bench) -> Result<PathBuf> {
     let path = bench.folder().join("sent.bin.zip");
     let mut file = File::create(&path).context("no file to send")?;
@@ -102,12 +102,12 @@ fn write_file(bench: &Bench) -> Result<PathBuf> {
 }
 
 /// How many seconds the client takes until it says that the file is stored.
-async fn upload(bench: &Bench, deployment: &Deployment, file: &Path, more: &[&str]) -> Result<f64> {
+async fn upload(deployment: &Deployment, file: &Path, more: &[&str]) -> Result<f64> {
+    let cache = file.parent().context("the file lies in no folder")?;
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_filemanager"));
     command.arg("upload").arg(file).args(["--quiet", "--to"]).arg(format!("http://{}", deployment.address)).args(more);
-    let output =
-        command.env("XDG_CACHE_HOME", bench.folder()).output().await.context("the client cannot be started")?;
+    let output = command.env("XDG_CACHE_HOME", cache).output().await.context("the client cannot be started")?;
     if !output.status.success() {
         bail!("the client failed: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -8,7 +8,7 @@ const BUDGET: usize = 16 * 1024 * 1024;
 /// The least that a read may take at a time.
 const LEAST: usize = 16 * 1024;
 /// The most that a read may take at a time; more makes it no faster.
-pub(super) const MOST: usize = 256 * 1024;
+const MOST: usize = 256 * 1024;
 
 /// The reads of one store.
 #[derive(Debug, Default)]

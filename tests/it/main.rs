@@ -11,6 +11,7 @@ mod download;
 mod events;
 mod faults;
 mod flow;
+mod kills;
 mod nodes;
 mod operator;
 mod proof;

@@ -158,16 +158,17 @@ fn the_committed_description_of_the_api_is_that_of_the_code() {
 }
 
 #[tokio::test]
-async fn the_curl_tour_of_the_readme_works_when_pasted() {
+async fn the_curl_tours_of_the_readme_work_when_pasted() {
     let deployment = Deployment::embedded().await;
     let api = deployment.api().await;
     let readme = in_repository("README.md");
-    let tour = readme.split("<!-- tour -->").nth(1).expect("a tour between two marks");
-    let script = tour.trim().trim_start_matches("```sh").trim_end_matches("```");
+    let tours = readme.split("<!-- tour -->").skip(1).step_by(2);
+    let script: String = tours.map(|tour| tour.trim().trim_start_matches("```sh").trim_end_matches("```")).collect();
     let script = script.replace("localhost:8000", &api.address());
     let mut shell = std::process::Command::new("bash");
-    shell.args(["-e", "-c", &script]).current_dir(deployment.folder.path());
+    shell.args(["-e", "-o", "pipefail", "-c", &script]).current_dir(deployment.folder.path());
     let (status, output, complaint) = run(shell).await;
     assert!(status.success(), "{output}\n{complaint}");
-    assert!(output.contains("identical"), "{output}");
+    assert_eq!(output.matches("identical").count(), 2, "{output}");
+    assert!(output.contains("event: end") && output.contains("The upload is given up."), "{output}");
 }

@@ -12,44 +12,35 @@ use aws_sdk_s3::config::{
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::transport::pool;
+use super::transport::Dialer;
 use crate::config::S3Config;
-use crate::storage::StorageError;
-use crate::storage::read_budget::MOST;
 
 /// How long one try of a call may take. Copies of large objects are among them.
 const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 const CALL_TRIES: u32 = 3;
-const CROWD_BUFFER: usize = 32 * 1024;
 
 /// For calls that carry little.
-pub(super) fn calls(config: &S3Config) -> Result<Client, StorageError> {
+pub(super) fn calls(config: &S3Config, dialer: &Dialer) -> Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(CALL_TIMEOUT).build();
     let retries = RetryConfig::standard().with_max_attempts(CALL_TRIES);
-    let base = base(config, &config.endpoint, MOST)?.timeout_config(timeouts).retry_config(retries);
-    Ok(Client::from_conf(base.build()))
+    let base = base(config, &config.endpoint, dialer).timeout_config(timeouts).retry_config(retries);
+    Client::from_conf(base.build())
 }
 
 /// For bodies, which cannot be sent twice and take as long as their sender does.
-pub(super) fn bodies(config: &S3Config) -> Result<Client, StorageError> {
-    Ok(Client::from_conf(base(config, &config.endpoint, MOST)?.retry_config(RetryConfig::disabled()).build()))
-}
-
-/// For bodies that are read by a crowd, each of which gets little memory.
-pub(super) fn crowd(config: &S3Config) -> Result<Client, StorageError> {
-    let base = base(config, &config.endpoint, CROWD_BUFFER)?;
-    Ok(Client::from_conf(base.retry_config(RetryConfig::disabled()).build()))
+pub(super) fn bodies(config: &S3Config, dialer: &Dialer) -> Client {
+    Client::from_conf(base(config, &config.endpoint, dialer).retry_config(RetryConfig::disabled()).build())
 }
 
 /// Signs for the public endpoint and never calls it.
-pub(super) fn public(config: &S3Config) -> Result<Client, StorageError> {
-    Ok(Client::from_conf(base(config, &config.public_url, MOST)?.build()))
+pub(super) fn public(config: &S3Config, dialer: &Dialer) -> Client {
+    Client::from_conf(base(config, &config.public_url, dialer).build())
 }
 
-fn base(config: &S3Config, endpoint: &Url, buffer: usize) -> Result<Builder, StorageError> {
+fn base(config: &S3Config, endpoint: &Url, dialer: &Dialer) -> Builder {
     let credentials =
         Credentials::new(&config.access_key, config.secret_key.expose_secret(), None, None, "configuration");
-    let builder = Builder::new()
+    Builder::new()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(endpoint.as_str().trim_end_matches('/'))
         .region(Region::new(config.region.clone()))
@@ -60,6 +51,5 @@ fn base(config: &S3Config, endpoint: &Url, buffer: usize) -> Result<Builder, Sto
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         // A slow sender is bounded by its own least rate, and a slow store by the writer of the chunk.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(pool(endpoint, buffer)?);
-    Ok(builder)
+        .http_client(dialer.pool())
 }

@@ -6,6 +6,7 @@ mod bucket;
 mod client;
 mod direct;
 mod errors;
+mod fetch;
 mod leftovers;
 mod plan;
 mod transport;
@@ -21,7 +22,7 @@ use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt};
 use http_body_util::{BodyDataStream, StreamBody};
 use percent_encoding::utf8_percent_encode;
 use tokio::sync::OnceCell;
@@ -29,7 +30,8 @@ use uuid::Uuid;
 
 use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
-use super::read_budget::{MOST, ReadBudget};
+use self::transport::Dialer;
+use super::read_budget::ReadBudget;
 use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
@@ -40,6 +42,9 @@ use crate::spool::Spool;
 
 /// The least size of a part that is not the last (Amazon S3 User Guide, "multipart upload limits").
 const MIN_PART_SIZE: u64 = 5 * 1024 * 1024;
+/// From so many bytes on a read is worth a connection of its own.
+const LARGE: u64 = 1024 * 1024;
+const READ_SIGNED_FOR: Duration = Duration::from_mins(5);
 
 /// A store that speaks S3.
 pub struct S3Storage {
@@ -48,10 +53,10 @@ pub struct S3Storage {
     calls: Client,
     /// For bodies: bounded by the least rate of whoever sends them.
     bodies: Client,
-    /// For bodies that are read, when many are.
-    crowd: Client,
     /// Signs for the endpoint that callers use.
     public: Client,
+    /// For large objects, each of which is read over a connection of its own.
+    dialer: Dialer,
     spool: Spool,
     reads: ReadBudget,
     /// Whether strangers can read the public bucket, once that is known.
@@ -64,11 +69,12 @@ impl S3Storage {
     /// # Errors
     /// When no TLS client can be built for an `https` endpoint.
     pub fn new(config: &S3Config, spool: Spool) -> Result<Self, StorageError> {
+        let dialer = Dialer::new(&config.endpoint)?;
         Ok(Self {
-            calls: client::calls(config)?,
-            bodies: client::bodies(config)?,
-            crowd: client::crowd(config)?,
-            public: client::public(config)?,
+            calls: client::calls(config, &dialer),
+            bodies: client::bodies(config, &dialer),
+            public: client::public(config, &dialer),
+            dialer,
             config: config.clone(),
             spool,
             reads: ReadBudget::default(),
@@ -228,20 +234,19 @@ impl Storage for S3Storage {
     }
 
     async fn read(&self, location: &ObjectLocation, range: Option<Range<u64>>) -> Result<Body, StorageError> {
-        let read = self.reads.begin();
-        let client = if read.share() == MOST { &self.bodies } else { &self.crowd };
         // RFC 9110 section 14.1.2: the last byte is named, not the one after it.
-        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        let request = client.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(range);
-        let object = request.send().await.map_err(|error| {
-            if absent(&error) { StorageError::NotFound(location.to_string()) } else { failed(error) }
-        })?;
-        let length = object.content_length().unwrap_or(0).cast_unsigned();
-        // The read is under way for as long as its stream is there.
-        let blocks = stream::try_unfold((blocks(object.body), read), |(mut blocks, read)| async move {
-            Ok(blocks.try_next().await?.map(|block| (block, (blocks, read))))
-        });
-        Ok(Body::sized(length, blocks.boxed()))
+        let named = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let request = self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(named);
+        let missing = || StorageError::NotFound(location.to_string());
+        if range.is_some_and(|range| range.end - range.start < LARGE) {
+            let object = request.send().await;
+            let object = object.map_err(|error| if absent(&error) { missing() } else { failed(error) })?;
+            return Ok(Body::sized(object.content_length().unwrap_or(0).cast_unsigned(), blocks(object.body)));
+        }
+        let signing = PresigningConfig::expires_in(READ_SIGNED_FOR);
+        let signing = signing.map_err(|error| StorageError::Refused(error.to_string()))?;
+        let signed = request.presigned(signing).await.map_err(failed)?;
+        fetch::get(&self.dialer, &signed, self.reads.begin()).await?.ok_or_else(missing)
     }
 
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {

@@ -1,5 +1,5 @@
-//! The connections to the store. The SDK's own transport lets each of them read some 400 KiB ahead; a thousand slow
-//! readers would make that a lot of memory.
+//! The connections to the store. The SDK's own transport lets each of them read some 400 KiB ahead, and gives no connection
+//! away.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,34 +10,68 @@ use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::Error as ClientError;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
 use url::Url;
 
 use crate::storage::StorageError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE_CONNECTIONS: Duration = Duration::from_secs(20);
-/// A pool of connections for the SDK. On each of them at most about `buffer` bytes wait to be read or written.
-///
-/// # Errors
-/// [`StorageError::Refused`] when the endpoint is `https` and the system has no root certificates.
-pub(super) fn pool(endpoint: &Url, buffer: usize) -> Result<SharedHttpClient, StorageError> {
-    let mut tcp = TcpConnector::new();
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    tcp.enforce_http(false);
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_CONNECTIONS).http1_max_buf_size(buffer);
-    let connector = if endpoint.scheme() == "https" {
-        SharedHttpConnector::new(Transport(builder.build(secured(tcp)?)))
-    } else {
-        SharedHttpConnector::new(Transport(builder.build(tcp)))
-    };
-    Ok(http_client_fn(move |_, _| connector.clone()))
+/// The most bytes of a pooled connection that wait to be read or written, about.
+const BUFFER: usize = 128 * 1024;
+/// Makes connections to the store.
+#[derive(Clone)]
+pub(super) enum Dialer {
+    /// To an `http` endpoint.
+    Plain(TcpConnector),
+    /// To an `https` endpoint.
+    Secured(HttpsConnector<TcpConnector>),
+}
+
+impl Dialer {
+    /// A dialer for this endpoint.
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] when the endpoint is `https` and the system has no root certificates.
+    pub(super) fn new(endpoint: &Url) -> Result<Self, StorageError> {
+        let mut tcp = TcpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.enforce_http(false);
+        if endpoint.scheme() == "https" { secured(tcp).map(Self::Secured) } else { Ok(Self::Plain(tcp)) }
+    }
+
+    /// A connection to the host of this URL.
+    ///
+    /// # Errors
+    /// In words, when there is none.
+    pub(super) async fn dial(&self, url: &Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, String> {
+        match self {
+            Self::Plain(tcp) => {
+                let stream = tcp.clone().oneshot(url.clone()).await.map_err(|error| error.to_string())?;
+                Ok(MaybeHttpsStream::Http(stream))
+            }
+            Self::Secured(tls) => tls.clone().oneshot(url.clone()).await.map_err(|error| error.to_string()),
+        }
+    }
+
+    /// A pool of connections for the SDK.
+    pub(super) fn pool(&self) -> SharedHttpClient {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_CONNECTIONS).http1_max_buf_size(BUFFER);
+        let connector = match self {
+            Self::Plain(tcp) => SharedHttpConnector::new(Transport(builder.build(tcp.clone()))),
+            Self::Secured(tls) => SharedHttpConnector::new(Transport(builder.build(tls.clone()))),
+        };
+        http_client_fn(move |_, _| connector.clone())
+    }
 }
 
 fn secured(tcp: TcpConnector) -> Result<HttpsConnector<TcpConnector>, StorageError> {

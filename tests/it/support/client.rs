@@ -46,6 +46,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
+        // Once for the whole process; it does not matter which test is first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { http, base: base.to_owned() }
     }
