@@ -29,21 +29,19 @@ pub fn program() -> Result<&'static str> {
 }
 
 impl Nginx {
-    /// Serves the files of `root`, as Debian sets it up: with sendfile.
+    /// Serves the files of `root`, as Debian sets it up: with sendfile. One process, so that its end is the end of all.
     pub async fn serving(root: &Path, parent: &Path) -> Result<Self> {
         let folder = TempDir::with_prefix_in("nginx-", parent).context("no folder for nginx")?;
         let address = free_address()?;
         let config = folder.path().join("nginx.conf");
         let text = format!(
-            "daemon off;\nuser root;\nworker_processes auto;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
+            "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
              events {{ worker_connections 768; }}\n\
              http {{ sendfile on; tcp_nopush on; access_log off; \
              server {{ listen {address}; location / {{ root {root}; }} }} }}\n",
             folder = folder.path().display(),
             root = root.display()
         );
-        // Only root may say as whom the workers run.
-        let text = if rustix::process::geteuid().is_root() { text } else { text.replace("user root;\n", "") };
         fs::write(&config, text).context("nginx's configuration cannot be written")?;
         let mut command = Command::new(program()?);
         command.arg("-c").arg(&config).arg("-p").arg(folder.path());

@@ -119,8 +119,8 @@ impl Api {
     ) -> Result<(), Problem> {
         let request = self.request(Method::PUT, &format!("file/upload/{id}/chunk/{index}"));
         let request = request.header(CONTENT_TYPE, OCTETS).body(Body::wrap(body));
-        let answer = async { accepted(self.send(request, &self.shown).await?, &self.shown).await };
-        self.while_it_moves(watch, answer).await.map(drop)
+        let answer = async { self.done(self.send(request, &self.shown).await?).await };
+        self.while_it_moves(watch, answer).await
     }
 
     /// Sends a chunk to a link.
@@ -159,7 +159,7 @@ impl Api {
     /// Those of the service and of the way there.
     pub(super) async fn give_up(&self, id: Uuid) -> Result<(), Problem> {
         let request = self.request(Method::DELETE, &format!("file/upload/{id}")).timeout(self.stall);
-        accepted(self.send(request, &self.shown).await?, &self.shown).await.map(drop)
+        self.done(self.send(request, &self.shown).await?).await
     }
 
     /// What the service knows of a file.
@@ -218,6 +218,12 @@ impl Api {
 
     async fn send(&self, request: RequestBuilder, to: &str) -> Result<Response, Problem> {
         request.send().await.map_err(|error| Problem::transport(&error.without_url(), to))
+    }
+
+    /// Whether it was done. The answer is read to its end, so that the connection can be used again.
+    async fn done(&self, answer: Response) -> Result<(), Problem> {
+        let answer = accepted(answer, &self.shown).await?;
+        answer.bytes().await.map(drop).map_err(|error| Problem::transport(&error, &self.shown))
     }
 
     /// Asks for little, which must be there in time.

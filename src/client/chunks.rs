@@ -91,9 +91,6 @@ impl<'u> Chunks<'u> {
             };
         };
         self.progress.lost(watch.end());
-        if let (Problem::LinkOver(_), Some(links)) = (&problem, &self.links) {
-            links.forget().await;
-        }
         // A connection that was cut may have been cut from this side, because the file could not be read.
         self.source.unchanged()?;
         match watch.take_failure() {

@@ -66,7 +66,8 @@ impl Downloader {
     pub(super) async fn download(&self, id: Uuid, place: &Place) -> Result<Downloaded, Problem> {
         let began = Instant::now();
         let asking = Progress::new(&id.to_string(), 0, self.quiet);
-        let file = Patience::new(self.policy, &asking).insist(async || self.api.file(id).await).await?;
+        let file = Patience::new(self.policy, &asking).insist(async || self.api.file(id).await).await;
+        let file = file.map_err(with_hint)?;
         if file.status != Phase::Success {
             return Err(not_there(file.status));
         }
@@ -94,6 +95,16 @@ impl Downloader {
         let Some(path) = path else { return Ok(None) };
         let part = absolute(part_of(path)).map_err(|error| Problem::local("use", path, &error))?;
         Ok(Some(self.cache.download(self.api.shown(), id, &part)))
+    }
+}
+
+/// The service does not tell why it may not be had; most often a credential is missing.
+fn with_hint(problem: Problem) -> Problem {
+    match problem {
+        Problem::Refused { status: 403, message, .. } => {
+            Problem::Local(format!("{message}; a private file is given out for the same --private pairs as at upload"))
+        }
+        other => other,
     }
 }
 

@@ -32,7 +32,8 @@ impl Links {
         Self { upload_id, ready: Mutex::default() }
     }
 
-    /// The link for the first of these chunks; the others are those that will be asked for next.
+    /// The link for the first of these chunks; the others are those that will be asked for next. It is given once:
+    /// who comes again, because it was over before its time, gets a new one.
     ///
     /// # Errors
     /// Those of the service and of the way there.
@@ -51,10 +52,5 @@ impl Links {
         ready.extend(links);
         let link = ready.remove(index).map(|link| link.url);
         link.ok_or_else(|| Problem::Local(format!("the service gave no link for chunk {index}")))
-    }
-
-    /// Forgets all links: one of them was over before its time.
-    pub(super) async fn forget(&self) {
-        self.ready.lock().await.clear();
     }
 }

@@ -16,6 +16,8 @@ pub mod server;
 mod source;
 mod state;
 mod target;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod waiting;
 

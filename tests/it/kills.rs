@@ -13,7 +13,7 @@ use crate::support::{Client, Database, Deployment, Queue, Store, bytes};
 
 const MIB: usize = 1024 * 1024;
 const KILLS: usize = 50;
-const SIZE: usize = 27 * MIB + 123;
+const SIZE: usize = 11 * MIB + 123;
 
 /// Moments to kill at, which the seed that is printed brings again.
 fn moments() -> StdRng {
