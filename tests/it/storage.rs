@@ -146,6 +146,20 @@ async fn what_is_missing_is_damage_and_no_object(store: &SharedStorage) {
     assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
 }
 
+/// A node was killed between the store's word and its own: no row tells of what is there.
+async fn what_nobody_acknowledged_goes_with_an_upload_that_is_given_up(store: &SharedStorage) {
+    let mut fixture = Fixture::new(store, Some(Visibility::Private));
+    fixture.put(bytes(8 * MIB, 1)).await;
+    fixture.put(bytes(9, 2)).await;
+    let known = Gathering { storage_upload_id: None, ..fixture.gathering.clone() };
+    store.discard(&known, &[], None).await.unwrap();
+    for chunks in [&fixture.chunks[..1], &fixture.chunks[1..]] {
+        let size = chunks.iter().map(|chunk| chunk.size).sum();
+        let assembly = Assembly { size, ..fixture.assembly(Visibility::Private, false) };
+        assert!(store.assemble(&fixture.gathering, chunks, &assembly).await.is_err());
+    }
+}
+
 async fn the_contract(store: SharedStorage) {
     store.prepare().await.unwrap();
     store.prepare().await.unwrap();
@@ -154,6 +168,7 @@ async fn the_contract(store: SharedStorage) {
     a_body_that_breaks_is_no_chunk_and_the_next_one_is(&store).await;
     objects_are_read_in_ranges_told_of_and_deleted(&store).await;
     what_is_missing_is_damage_and_no_object(&store).await;
+    what_nobody_acknowledged_goes_with_an_upload_that_is_given_up(&store).await;
 }
 
 async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {

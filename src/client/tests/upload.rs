@@ -281,7 +281,7 @@ async fn a_file_that_changes_meanwhile_is_not_uploaded() {
 async fn direct_chunks_go_to_links_and_new_ones_are_asked_for_when_they_are_over() {
     let (mock, folder) = (Mock::default(), tempfile::tempdir().unwrap());
     let mut uploader = uploader(&mock.start().await, folder.path());
-    (uploader.direct, uploader.parallel) = (true, 1);
+    (uploader.direct, uploader.prove, uploader.parallel) = (true, false, 1);
     let (path, bytes) = file(folder.path(), "a.bin", SIZE);
     mock.fail(CHUNKS, [Fault::Status(403, None, "expired")]);
     let done = uploader.upload(&path).await.unwrap();
@@ -289,6 +289,7 @@ async fn direct_chunks_go_to_links_and_new_ones_are_asked_for_when_they_are_over
     assert!(mock.uploaded() == bytes);
     let links = mock.kept().requests.iter().filter(|request| request.ends_with("/urls")).count();
     assert_eq!((links, mock.asked(CHUNKS)), (2, 7));
+    assert!(mock.kept().told[1]["checksum"].is_null());
 }
 
 #[tokio::test]
