@@ -1,6 +1,6 @@
 //! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, a small part in the middle is
-//! refused without the loss of the upload, parts are listed in order with their `ETag`s, and buckets keep rules for web
-//! pages.
+//! refused without the loss of the upload, parts are listed in order with their `ETag`s, multipart uploads are listed,
+//! and buckets keep rules for web pages.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,11 +18,19 @@ pub struct Store {
     root: PathBuf,
     cors: Mutex<HashMap<String, Vec<CORSRule>>>,
     etags: Mutex<HashMap<(String, i32), ETag>>,
+    /// Bucket and key of each multipart upload that is not over.
+    begun: Mutex<HashMap<String, (String, String)>>,
 }
 
 impl Store {
     pub fn new(root: PathBuf) -> Self {
-        Self { inner: FileSystem::new(&root).expect("a store"), root, cors: Mutex::default(), etags: Mutex::default() }
+        Self {
+            inner: FileSystem::new(&root).expect("a store"),
+            root,
+            cors: Mutex::default(),
+            etags: Mutex::default(),
+            begun: Mutex::default(),
+        }
     }
 
     fn part(&self, upload: &str, number: i32) -> PathBuf {
@@ -67,7 +75,46 @@ macro_rules! pass_on {
                 if let Some(parts) = request.input.multipart_upload.as_mut().and_then(|upload| upload.parts.as_mut()) {
                     self.close_gaps(&upload, parts)?;
                 }
-                self.inner.complete_multipart_upload(request).await
+                let response = self.inner.complete_multipart_upload(request).await?;
+                self.begun.lock().unwrap().remove(&upload);
+                Ok(response)
+            }
+
+            async fn create_multipart_upload(
+                &self,
+                request: S3Request<CreateMultipartUploadInput>,
+            ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+                let place = (request.input.bucket.clone(), request.input.key.clone());
+                let response = self.inner.create_multipart_upload(request).await?;
+                self.begun.lock().unwrap().extend(response.output.upload_id.clone().map(|upload| (upload, place)));
+                Ok(response)
+            }
+
+            async fn abort_multipart_upload(
+                &self,
+                request: S3Request<AbortMultipartUploadInput>,
+            ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+                let upload = request.input.upload_id.clone();
+                let response = self.inner.abort_multipart_upload(request).await?;
+                self.begun.lock().unwrap().remove(&upload);
+                Ok(response)
+            }
+
+            async fn list_multipart_uploads(
+                &self,
+                request: S3Request<ListMultipartUploadsInput>,
+            ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+                let ListMultipartUploadsInput { bucket, prefix, .. } = request.input;
+                let prefix = prefix.unwrap_or_default();
+                let begun = self.begun.lock().unwrap();
+                let uploads = begun.iter().filter(|(_, (of, key))| *of == bucket && key.starts_with(&prefix));
+                let uploads = uploads.map(|(upload, (_, key))| MultipartUpload {
+                    key: Some(key.clone()),
+                    upload_id: Some(upload.clone()),
+                    ..MultipartUpload::default()
+                });
+                let uploads = Some(uploads.collect());
+                Ok(S3Response::new(ListMultipartUploadsOutput { uploads, ..ListMultipartUploadsOutput::default() }))
             }
 
             async fn upload_part(
@@ -125,8 +172,6 @@ pass_on! {
     head_object(HeadObjectInput) -> HeadObjectOutput;
     delete_object(DeleteObjectInput) -> DeleteObjectOutput;
     copy_object(CopyObjectInput) -> CopyObjectOutput;
-    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
-    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
 }
