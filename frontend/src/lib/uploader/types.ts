@@ -1,0 +1,147 @@
+/**
+ * What the uploader shows of itself and what it can be told. It knows nothing of React, of the page, or of words:
+ * problems are kinds, whose sentences are in `texts.ts`.
+ */
+
+/** How far an upload is. */
+export type UploadPhase =
+  /** In line behind others. */
+  | "waiting"
+  /** Chunks are on their way. */
+  | "sending"
+  /** Stopped by the person, until told to go on. */
+  | "paused"
+  /** Held up by the network or the server; it goes on by itself at `retryAt`, or once the network is back. */
+  | "retrying"
+  /** All bytes are safe; the server makes the file of them. */
+  | "finishing"
+  /** The server said SUCCESS. The only phase in which the file can be downloaded. */
+  | "ready"
+  /** The server said FAILURE; `problem.detail` is its sentence. It can be tried again. */
+  | "failed"
+  /** It cannot go on as it is; `problem` says why. */
+  | "refused"
+  /** Left from an earlier visit; `needs` says what it takes to go on. */
+  | "interrupted";
+
+/** Why an upload is where it is. */
+export type ProblemKind =
+  /** The server cannot be reached. */
+  | "network"
+  /** The browser says that there is no network at all. */
+  | "offline"
+  /** The server is there but cannot do it now. */
+  | "busy"
+  /** The server has no space left. */
+  | "full"
+  /** The server refused it with a reason of its own, in `detail`. */
+  | "rejected"
+  /** The server made no file of the bytes; its sentence is in `detail`. */
+  | "failure"
+  /** The file's kind is not accepted; `detail` lists those that are. */
+  | "extension"
+  /** The name has no extension. */
+  | "noExtension"
+  /** The name is longer than 255 characters. */
+  | "nameTooLong"
+  /** The name is empty. */
+  | "noName"
+  /** The file was changed on the disk since it was chosen. */
+  | "changed"
+  /** The file cannot be read: moved, deleted, or not allowed. */
+  | "unreadable"
+  /** The file that was chosen to go on with is another one. */
+  | "otherFile"
+  /** The user was deleted meanwhile. */
+  | "userGone"
+  /** The appointment was deleted meanwhile. */
+  | "appointmentGone"
+  /** The upload runs in another tab of this browser. */
+  | "otherTab"
+  /** The file was deleted on the server while it was being stored. */
+  | "deleted";
+
+export interface Problem {
+  kind: ProblemKind;
+  /** What the server said, where its words help. */
+  detail?: string;
+}
+
+/** A file that is to be uploaded. */
+export interface NewUpload {
+  file: File;
+  /** Where the browser gives one: lets the upload go on after a reload without the file being chosen again. */
+  handle?: FileSystemFileHandle;
+  userId: string | null;
+  appointmentId: string | null;
+  /** The credential's pairs; `null` makes a public file. */
+  credential: Readonly<Record<string, string>> | null;
+}
+
+/** One upload, as it is shown. A new object whenever anything changed, else the same one. */
+export interface UploadView {
+  /** This browser's name for it; stays the same over reloads. */
+  id: string;
+  name: string;
+  /** In bytes. */
+  size: number;
+  /** Bytes that are safe or on the wire. */
+  sent: number;
+  phase: UploadPhase;
+  /** In bytes per second over the last seconds; `null` while nothing is known. */
+  speed: number | null;
+  secondsLeft: number | null;
+  problem: Problem | null;
+  /** When it is tried again, in milliseconds since the epoch; `null` when that waits for the network. */
+  retryAt: number | null;
+  /** Known once all bytes are safe. */
+  fileId: string | null;
+  userId: string | null;
+  appointmentId: string | null;
+  isPrivate: boolean;
+  /** For `interrupted`: a click is enough (`permission`), or the file must be chosen again (`file`). */
+  needs: "nothing" | "permission" | "file";
+}
+
+export interface Totals {
+  /** Of all uploads that are shown, by number. */
+  files: number;
+  ready: number;
+  /** Under way or in line. */
+  active: number;
+  /** Refused or failed. */
+  troubled: number;
+  size: number;
+  sent: number;
+  speed: number | null;
+  secondsLeft: number | null;
+}
+
+/** All uploads, in the order in which they were added. The same object until something changed. */
+export interface UploaderSnapshot {
+  uploads: readonly UploadView[];
+  totals: Totals;
+}
+
+/** What the page does with uploads. */
+export interface UploaderControls {
+  /** Brings back what earlier visits left unfinished. Called once. */
+  restore(): Promise<void>;
+  add(uploads: readonly NewUpload[]): void;
+  pause(id: string): void;
+  /** Goes on with one that is paused. */
+  resume(id: string): void;
+  pauseAll(): void;
+  resumeAll(): void;
+  /** Goes on with one that is interrupted; `file` where the person had to choose it again. Call it in a click. */
+  goOn(id: string, file?: File): Promise<void>;
+  /** Tries again what failed, was refused, or waits for its next try. */
+  retry(id: string): void;
+  /** Gives it up: nothing of it stays here or on the server. */
+  cancel(id: string): Promise<void>;
+  /** Takes those that are ready off the list. */
+  clearReady(): void;
+  /** At most some ten calls a second, however much happens. */
+  subscribe(listener: () => void): () => void;
+  snapshot(): UploaderSnapshot;
+}
