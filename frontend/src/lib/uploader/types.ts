@@ -67,19 +67,23 @@ export interface Problem {
   detail?: string;
 }
 
+/** Whose a file is. */
+export interface Owner {
+  userId: string | null;
+  appointmentId: string | null;
+}
+
 /** A file that is to be uploaded. */
-export interface NewUpload {
+export interface NewUpload extends Owner {
   file: File;
   /** Where the browser gives one: lets the upload go on after a reload without the file being chosen again. */
   handle?: FileSystemFileHandle;
-  userId: string | null;
-  appointmentId: string | null;
   /** The credential's pairs; `null` makes a public file. */
   credential: Readonly<Record<string, string>> | null;
 }
 
 /** One upload, as it is shown. A new object whenever anything changed, else the same one. */
-export interface UploadView {
+export interface UploadView extends Owner {
   /** This browser's name for it; stays the same over reloads. */
   id: string;
   name: string;
@@ -96,8 +100,6 @@ export interface UploadView {
   retryAt: number | null;
   /** Known once all bytes are safe. */
   fileId: string | null;
-  userId: string | null;
-  appointmentId: string | null;
   isPrivate: boolean;
   /** For `interrupted`: a click is enough (`permission`), or the file must be chosen again (`file`). */
   needs: "nothing" | "permission" | "file";
@@ -135,8 +137,11 @@ export interface UploaderControls {
   resumeAll(): void;
   /** Goes on with one that is interrupted; `file` where the person had to choose it again. Call it in a click. */
   goOn(id: string, file?: File): Promise<void>;
-  /** Tries again what failed, was refused, or waits for its next try. */
-  retry(id: string): void;
+  /**
+   * Tries again what failed, was refused, or waits for its next try. `owner` is where the file shall go instead, when
+   * its user or appointment was deleted: the bytes that are safe are not sent again.
+   */
+  retry(id: string, owner?: Owner): void;
   /** Gives it up: nothing of it stays here or on the server. */
   cancel(id: string): Promise<void>;
   /** Takes those that are ready off the list. */
