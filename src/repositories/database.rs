@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Executor;
 use sqlx::migrate::MigrateError;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
@@ -162,11 +163,11 @@ impl Database {
     /// When the database is away.
     pub async fn begin(&self, durability: Durability) -> Result<Transaction, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Transaction::MySql(pool.begin().await?),
+            Self::MySql(pool) => Transaction::MySql(Begun::begin(pool.acquire().await?, None, "BEGIN").await?),
             Self::Sqlite { full, relaxed, turn, .. } => {
                 let turn = Arc::clone(turn).lock_owned().await;
                 let pool = if durability == Durability::Full { full } else { relaxed };
-                Transaction::Sqlite(SqliteTransaction::begin(pool.acquire().await?, turn).await?)
+                Transaction::Sqlite(Begun::begin(pool.acquire().await?, Some(turn), "BEGIN IMMEDIATE").await?)
             }
         })
     }
@@ -200,38 +201,47 @@ pub enum Connection {
 /// A transaction that was begun.
 pub enum Transaction {
     /// On MySQL or MariaDB.
-    MySql(sqlx::Transaction<'static, MySql>),
+    MySql(Begun<MySql>),
     /// On SQLite.
-    Sqlite(SqliteTransaction),
+    Sqlite(Begun<Sqlite>),
 }
 
-/// A transaction on SQLite. Of our own, because a commit that fails for want of space has rolled back already, which
-/// leaves a connection of sqlx's that believes to be in a transaction for good.
-pub struct SqliteTransaction {
-    connection: PoolConnection<Sqlite>,
+/// A transaction and its connection. Of our own, because sqlx's leaves connections in the pool that are in a transaction
+/// nobody knows of: one whose `BEGIN` is on its way when its caller goes (every later statement would run in it, and
+/// never be committed), and one whose commit failed for want of space.
+pub struct Begun<DB: sqlx::Database> {
+    connection: PoolConnection<DB>,
     /// Until this is set, the connection is not fit for anybody else.
     ended: bool,
-    /// Held until the transaction's end.
-    _turn: OwnedMutexGuard<()>,
+    /// Held until the transaction's end, where writers take turns.
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
-impl SqliteTransaction {
-    async fn begin(connection: PoolConnection<Sqlite>, turn: OwnedMutexGuard<()>) -> Result<Self, sqlx::Error> {
+impl<DB: sqlx::Database> Begun<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    async fn begin(
+        connection: PoolConnection<DB>,
+        turn: Option<OwnedMutexGuard<()>>,
+        statement: &'static str,
+    ) -> Result<Self, sqlx::Error> {
         let mut begun = Self { connection, ended: false, _turn: turn };
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *begun.connection).await?;
+        sqlx::raw_sql(statement).execute(&mut *begun.connection).await?;
         Ok(begun)
     }
 
     async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(statement).execute(&mut *self.connection).await?;
+        sqlx::raw_sql(statement).execute(&mut *self.connection).await?;
         self.ended = true;
         Ok(())
     }
 }
 
-impl Drop for SqliteTransaction {
+impl<DB: sqlx::Database> Drop for Begun<DB> {
     fn drop(&mut self) {
         if !self.ended {
+            // The database rolls back what its client leaves behind.
             self.connection.close_on_drop();
         }
     }
@@ -244,9 +254,9 @@ impl Transaction {
     /// Those of the work, and that of the commit.
     pub async fn finish<T, E: From<RepositoryError>>(self, outcome: Result<T, E>) -> Result<T, E> {
         let ended = match (self, &outcome) {
-            (Self::MySql(transaction), Ok(_)) => transaction.commit().await,
+            (Self::MySql(transaction), Ok(_)) => transaction.end("COMMIT").await,
             (Self::Sqlite(transaction), Ok(_)) => transaction.end("COMMIT").await,
-            (Self::MySql(transaction), Err(_)) => transaction.rollback().await,
+            (Self::MySql(transaction), Err(_)) => transaction.end("ROLLBACK").await,
             (Self::Sqlite(transaction), Err(_)) => transaction.end("ROLLBACK").await,
         };
         match (ended, &outcome) {
@@ -286,7 +296,7 @@ impl Session for Connection {
 impl Session for Transaction {
     fn handle(&mut self) -> Handle<'_> {
         match self {
-            Self::MySql(transaction) => Handle::MySql(transaction),
+            Self::MySql(transaction) => Handle::MySql(&mut transaction.connection),
             Self::Sqlite(transaction) => Handle::Sqlite(&mut transaction.connection),
         }
     }

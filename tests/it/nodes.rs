@@ -1,8 +1,12 @@
 //! Several processes on one database, one broker and one store.
 
-use futures::future::join_all;
+use std::time::Duration;
 
-use crate::support::deployment::{mysql, run};
+use filemanager::repositories::Durability;
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use crate::support::deployment::{mysql, mysql_options, run};
 use crate::support::{Client, Database, Deployment, Queue, Store, bytes};
 
 const MIB: usize = 1024 * 1024;
@@ -107,4 +111,26 @@ async fn the_tables_for_users_and_appointments_have_real_foreign_keys() {
     assert_eq!(file["user_id"], user.to_string());
     let deleted = sqlx::query("DELETE FROM users WHERE id = ?").bind(user).execute(&mut database).await;
     assert!(deleted.is_err(), "a user with files was deleted under them");
+}
+
+/// A connection that goes back to the pool in a transaction would take every later statement into it: nothing of that is
+/// ever committed, and old rows are read for good.
+#[tokio::test]
+async fn a_transaction_that_is_dropped_while_it_begins_leaves_nothing_open() {
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let database = filemanager::repositories::Database::mysql(mysql_options(deployment.mysql_database()), 1);
+    let mut watcher = mysql(deployment.mysql_database()).await;
+    sqlx::query("CREATE TABLE notes (number BIGINT)").execute(&mut watcher).await.unwrap();
+    for number in 0..300_i64 {
+        // Some moments are before the connection is ready, some while BEGIN is on its way, some after.
+        let moment = Duration::from_micros(number.unsigned_abs() * 2);
+        drop(timeout(moment, database.begin(Durability::Full)).await);
+        let writer = database.writer(Durability::Full).await.unwrap();
+        let filemanager::repositories::Connection::MySql(mut writer) = writer else { panic!("not MySQL") };
+        sqlx::query("INSERT INTO notes VALUES (?)").bind(number).execute(&mut *writer).await.unwrap();
+        drop(writer);
+        let seen: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(number) FROM notes").fetch_one(&mut watcher).await.unwrap();
+        assert_eq!(seen, Some(number), "dropped after {moment:?}");
+    }
 }

@@ -85,6 +85,11 @@ impl Deployment {
         Self::new(Database::MySql, Store::S3, Queue::RabbitMq).await
     }
 
+    /// The name of its MySQL database, if it has one.
+    pub fn mysql_database(&self) -> Option<&str> {
+        self.settings.get("MYSQL_DATABASE").map(String::as_str)
+    }
+
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.insert(name.to_owned(), value.into());
         self
@@ -130,15 +135,19 @@ async fn new_mysql_database() -> String {
     name
 }
 
-/// A connection to the MySQL server of the tests.
-pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
+/// The way to the MySQL server of the tests.
+pub fn mysql_options(database: Option<&str>) -> sqlx::mysql::MySqlConnectOptions {
     let options = sqlx::mysql::MySqlConnectOptions::new()
         .host(&from_services("TEST_MYSQL_HOST"))
         .port(from_services("TEST_MYSQL_PORT").parse().expect("a port"))
         .username(&from_services("TEST_MYSQL_USER"))
         .password(&from_services("TEST_MYSQL_PASSWORD"));
-    let options = if let Some(name) = database { options.database(name) } else { options };
-    sqlx::MySqlConnection::connect_with(&options).await.expect("the MySQL server of the tests answers")
+    if let Some(name) = database { options.database(name) } else { options }
+}
+
+/// A connection to the MySQL server of the tests.
+pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
+    sqlx::MySqlConnection::connect_with(&mysql_options(database)).await.expect("the MySQL server of the tests answers")
 }
 
 /// A process that runs until it is dropped.
