@@ -32,6 +32,7 @@ use crate::services::health::HealthService;
 use crate::services::ledger::{Announcer, Ledger};
 use crate::services::links::{LinkService, Signer};
 use crate::services::maintenance::MaintenanceService;
+use crate::services::owners::OwnerService;
 use crate::services::uploads::UploadService;
 use crate::spool::{Spool, blocking};
 use crate::storage::SharedStorage;
@@ -51,6 +52,8 @@ pub struct ApiState {
     pub completion: CompletionService,
     /// Files.
     pub files: FileService,
+    /// Users, appointments, and lists.
+    pub owners: OwnerService,
     /// How far files are, as it happens.
     pub events: EventService,
     /// The dependencies.
@@ -136,7 +139,8 @@ impl App {
                 announcer.clone(),
                 self.tasks.clone(),
             ),
-            completion: CompletionService::new(self.ports.clone(), announcer),
+            completion: CompletionService::new(self.ports.clone(), announcer.clone()),
+            owners: OwnerService::new(self.ports.clone(), announcer),
             events: EventService::new(self.ports.database.clone(), files.clone()),
             files,
             health: HealthService::new(self.ports.clone()),

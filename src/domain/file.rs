@@ -86,6 +86,27 @@ pub struct File {
     pub created_at: DateTime<Utc>,
 }
 
+/// A file as lists show it.
+#[derive(Debug, Clone)]
+pub struct ListedFile {
+    /// Its identifier.
+    pub id: FileId,
+    /// The caller's name for it.
+    pub filename: Option<FileName>,
+    /// Where its object lies.
+    pub location: ObjectLocation,
+    /// Its media type, as the caller said.
+    pub content_type: ContentType,
+    /// Its size in bytes.
+    pub size: i64,
+    /// How far it is.
+    pub status: FileStatus,
+    /// The name of its appointment, if it has one.
+    pub appointment_name: Option<String>,
+    /// When complete was answered.
+    pub created_at: DateTime<Utc>,
+}
+
 /// How far a file is, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {

@@ -13,6 +13,9 @@ pub mod file_name;
 pub mod ids;
 pub mod job;
 pub mod location;
+pub mod name;
+pub mod owner;
+pub mod page;
 pub mod upload;
 
 pub use checksum::Checksum;
@@ -24,6 +27,8 @@ pub use file_extension::FileExtension;
 pub use file_name::FileName;
 pub use ids::{AppointmentId, FileId, JobId, UploadId, UserId};
 pub use location::{ObjectLocation, Visibility};
+pub use name::Name;
+pub use page::{Cursor, Page, Rows};
 
 /// Why a text is not a value of the wanted type; the text is the API's wording for a 422.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -108,6 +108,12 @@ impl<'f> FieldReader<'f> {
     pub fn id<T: FromStr>(&mut self, field: &'static str) -> Option<T> {
         self.parse(field, |text| text.parse().map_err(|_| Invalid::new("input should be a valid uuid")))
     }
+
+    /// An identifier that must be there.
+    pub fn id_required<T: FromStr>(&mut self, field: &'static str) -> Option<T> {
+        self.required(field)?;
+        self.id(field)
+    }
 }
 
 fn integer(text: &str, least: i64, most: i64) -> Result<i64, Invalid> {

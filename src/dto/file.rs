@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::Checksum;
-use crate::domain::file::{File, FileStatus, Progress};
+use crate::domain::file::{File, FileStatus, ListedFile, Progress};
 
 /// A file.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,6 +58,44 @@ impl FileAnswer {
             checksum: file.crc.map(|crc| Checksum::Crc64Nvme(crc).to_string()),
             user_id: file.user_id.map(|id| id.0),
             appointment_id: file.appointment_id.map(|id| id.0),
+            created_at: timestamp(file.created_at),
+        }
+    }
+}
+
+/// A file in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListedFileAnswer {
+    /// The file's identifier.
+    pub id: Uuid,
+    /// The file's name.
+    pub filename: Option<String>,
+    /// The file's media type.
+    pub content_type: String,
+    /// The file's size in bytes.
+    pub size: i64,
+    /// Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential.
+    pub download_url: Option<String>,
+    /// The name of the file's appointment.
+    pub appointment_name: Option<String>,
+    /// How far the file is.
+    pub status: FileStatus,
+    /// When complete was answered (RFC 3339).
+    pub created_at: String,
+}
+
+impl ListedFileAnswer {
+    /// A file with a link to its bytes.
+    #[must_use]
+    pub fn new(file: ListedFile, download_url: Option<String>) -> Self {
+        Self {
+            id: file.id.0,
+            filename: file.filename.map(|name| name.as_str().to_owned()),
+            content_type: file.content_type.as_str().to_owned(),
+            size: file.size,
+            download_url,
+            appointment_name: file.appointment_name,
+            status: file.status,
             created_at: timestamp(file.created_at),
         }
     }

@@ -4,5 +4,7 @@ pub mod envelope;
 pub mod fields;
 pub mod file;
 pub mod health;
+pub mod owner;
+pub mod page;
 pub mod resume;
 pub mod upload;

@@ -46,6 +46,14 @@ pub async fn read(state: &ApiState, file: &File, range: Range<u64>) -> Result<Bo
     state.files.read(file, range).await
 }
 
+/// Deletes a file.
+///
+/// # Errors
+/// Those of the service.
+pub async fn delete(state: &ApiState, id: FileId, proof: &Proof, trace_id: &str) -> Result<(), FileError> {
+    state.files.delete(id, proof, trace_id).await
+}
+
 /// How far a file is, as it happens.
 ///
 /// # Errors

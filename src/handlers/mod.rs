@@ -2,4 +2,5 @@
 
 pub mod file;
 pub mod health;
+pub mod owner;
 pub mod upload;

@@ -3,6 +3,7 @@
 
 pub mod assemble_file;
 pub mod discard_upload;
+pub mod remove_file;
 mod sweeper;
 pub mod worker;
 
@@ -15,6 +16,7 @@ async fn run(assembly: &AssemblyService, job: &ClaimedJob) -> JobOutcome {
     match job.kind.as_str() {
         assemble_file::NAME => assemble_file::run(assembly, job).await,
         discard_upload::NAME => discard_upload::run(assembly, job).await,
+        remove_file::NAME => remove_file::run(assembly, job).await,
         other => JobOutcome::Retry(format!("this version of the program knows no job {other}")),
     }
 }

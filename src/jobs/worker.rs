@@ -137,7 +137,7 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {
         (Written::Done(_), _) => tracing::info!(kind, %subject, attempt, duration_ms, "job done"),
-        (Written::Again(pause), JobOutcome::Retry(cause)) => {
+        (Written::Again(pause), JobOutcome::Retry(cause) | JobOutcome::Insist(cause)) => {
             let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause, "job to be tried again");
             context.announcer.announce_after(*pause, job.id, &job.trace_id);

@@ -96,6 +96,18 @@ pub async fn prolong(
     Ok(execute!(session, sql, until, job.id.0, job.epoch)? == 1)
 }
 
+/// Whether somebody is at work on this job, as far as leases tell.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_held(session: &mut impl Session, kind: &str, subject: Uuid) -> Result<bool, RepositoryError> {
+    let sql = "SELECT COUNT(*) FROM jobs WHERE kind = ? AND subject = ? AND state = 'running' AND lease_until >= ?";
+    let now = super::now();
+    let (count,): (i64,) =
+        on!(session, c => sqlx::query_as(sql).bind(kind).bind(subject).bind(now).fetch_one(c).await)?;
+    Ok(count > 0)
+}
+
 /// How a claimed job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending<'e> {

@@ -6,7 +6,9 @@ mod error;
 pub mod files;
 pub mod health;
 pub mod jobs;
+pub mod listings;
 pub mod owners;
+pub mod removal;
 pub mod uploads;
 
 pub(crate) use database::in_transaction;

@@ -121,6 +121,28 @@ pub async fn set_state(
     Ok(execute!(session, sql, to.as_str(), id.0, from.as_str())? == 1)
 }
 
+/// Where the object of a deleted file lies that came from this upload.
+///
+/// # Errors
+/// Those of the database.
+pub async fn deleted_object(
+    session: &mut impl Session,
+    id: UploadId,
+) -> Result<Option<ObjectLocation>, RepositoryError> {
+    let sql = "SELECT object_path FROM uploads WHERE id = ?";
+    let row: Option<(Option<String>,)> = on!(session, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)?;
+    let path = row.and_then(|(path,)| path);
+    path.map(|path| ObjectLocation::from_path(&path).map_err(corrupt)).transpose()
+}
+
+/// Deletes an upload and the rows of its chunks.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete(session: &mut impl Session, id: UploadId) -> Result<(), RepositoryError> {
+    execute!(session, "DELETE FROM uploads WHERE id = ?", id.0).map(drop)
+}
+
 /// Open uploads whose time is over, the oldest first, at most `limit`.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::dto::envelope::Error;
 use crate::repositories::RepositoryError;
 use crate::services::completion::CompletionError;
 use crate::services::files::FileError;
+use crate::services::owners::OwnerError;
 use crate::services::uploads::UploadError;
 use crate::services::{Failure, FieldError};
 use crate::storage::StorageError;
@@ -155,6 +156,15 @@ impl From<CompletionError> for ApiError {
             CompletionError::NotFound => Self::new(StatusCode::UNPROCESSABLE_ENTITY, NO_UPLOAD),
             CompletionError::Invalid(errors) => Self::fields("body", errors),
             CompletionError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<OwnerError> for ApiError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::NotFound => Self::not_found(),
+            OwnerError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod extract;
 mod file;
 mod health;
 mod observe;
+mod owner;
 mod resume;
 mod upload;
 
@@ -46,6 +47,13 @@ fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
         .routes(routes!(upload::retry))
         .routes(routes!(file::get))
         .routes(routes!(file::status))
+        .routes(routes!(file::of_user))
+        .routes(routes!(file::of_appointment))
+        .routes(routes!(file::delete))
+        .routes(routes!(owner::create_user, owner::users))
+        .routes(routes!(owner::delete_user))
+        .routes(routes!(owner::create_appointment, owner::appointments))
+        .routes(routes!(owner::delete_appointment))
         .routes(routes!(resume::received, resume::abort))
         .routes(routes!(resume::chunk))
         .routes(routes!(resume::urls))

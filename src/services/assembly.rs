@@ -9,7 +9,8 @@ use crate::domain::file::File;
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
 use crate::domain::{FileId, UploadId};
-use crate::repositories::{RepositoryError, chunks, files, uploads};
+use crate::jobs::assemble_file;
+use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
 use crate::storage::{Assembly, StorageError};
 
 /// What the jobs do with an upload's bytes.
@@ -29,7 +30,8 @@ impl AssemblyService {
     pub async fn assemble(&self, job: &ClaimedJob) -> JobOutcome {
         let (file, upload, chunks) = match self.load(FileId(job.subject)).await {
             Ok(Some(loaded)) => loaded,
-            Ok(None) => return fail(DAMAGED, "the file's rows are gone"),
+            // It was deleted meanwhile; what there is in the store has a job of its own.
+            Ok(None) => return JobOutcome::Done { debris: false, crc: None },
             Err(error) => return JobOutcome::Retry(error.to_string()),
         };
         match self.try_assemble(job, &file, &upload, &chunks).await {
@@ -79,20 +81,46 @@ impl AssemblyService {
     pub async fn discard(&self, job: &ClaimedJob) -> JobOutcome {
         match self.try_discard(UploadId(job.subject)).await {
             Ok(()) => JobOutcome::Done { debris: false, crc: None },
-            // Whatever the cause, the bytes must go sooner or later.
-            Err(cause) => JobOutcome::Retry(cause),
+            Err(cause) => JobOutcome::Insist(cause),
         }
     }
 
+    /// Removes everything that is in the store of a deleted file.
+    pub async fn remove(&self, job: &ClaimedJob) -> JobOutcome {
+        match self.try_remove(FileId(job.id.0), UploadId(job.subject)).await {
+            Ok(()) => JobOutcome::Done { debris: false, crc: None },
+            Err(cause) => JobOutcome::Insist(cause),
+        }
+    }
+
+    async fn try_remove(&self, file: FileId, id: UploadId) -> Result<(), String> {
+        let (upload, chunks, object) = {
+            let mut database = self.ports.database.reader().await.map_err(text)?;
+            // A worker that makes the object just now would make it again after it was removed.
+            if jobs::is_held(&mut database, assemble_file::NAME, file.0).await.map_err(text)? {
+                return Err("a worker is still making the object".to_owned());
+            }
+            let Some(upload) = uploads::find(&mut database, id).await.map_err(text)? else { return Ok(()) };
+            let chunks = chunks::stored(&mut database, id).await.map_err(text)?;
+            (upload, chunks, uploads::deleted_object(&mut database, id).await.map_err(text)?)
+        };
+        if let Some(object) = object {
+            self.ports.storage.delete(&object).await.map_err(text)?;
+        }
+        self.ports.storage.discard(&gathering(&upload), &chunks, None).await.map_err(text)?;
+        let mut database = self.ports.database.writer(Durability::Relaxed).await.map_err(text)?;
+        uploads::delete(&mut database, id).await.map_err(text)
+    }
+
     async fn try_discard(&self, id: UploadId) -> Result<(), String> {
-        let (upload, chunks, file) = self.load_upload(id).await.map_err(|error| error.to_string())?;
+        let (upload, chunks, file) = self.load_upload(id).await.map_err(text)?;
         let Some(upload) =
             upload.filter(|upload| matches!(upload.state, UploadState::Completed | UploadState::Aborted))
         else {
             return Ok(());
         };
         let keep = file.as_ref().map(|file| &file.location);
-        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await.map_err(|error| error.to_string())
+        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await.map_err(text)
     }
 
     async fn load(&self, id: FileId) -> Result<Option<(File, Upload, Vec<StoredChunk>)>, RepositoryError> {
@@ -113,6 +141,12 @@ impl AssemblyService {
         let file = files::find_by_upload(&mut database, id).await?;
         Ok((upload, chunks, file))
     }
+}
+
+/// A cause for the log.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn text(error: impl ToString) -> String {
+    error.to_string()
 }
 
 fn fail(sentence: &str, cause: &str) -> JobOutcome {

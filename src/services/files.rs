@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::ledger::Announcer;
-use super::links::{LinkProof, LinkService};
+use super::links::{LinkProof, LinkService, LinkedFile};
+use super::removal::delete_files;
 use super::{Failure, Ports};
 use crate::domain::body::Body;
-use crate::domain::file::{File, FileStatus};
-use crate::domain::{Credential, FileId, JobId};
+use crate::domain::file::{File, FileStatus, ListedFile};
+use crate::domain::{Credential, FileId, JobId, Visibility};
 use crate::jobs::assemble_file;
+use crate::repositories::removal::Doomed;
 use crate::repositories::{Deadlocked, Durability, RepositoryError, Transaction, files, in_transaction, jobs};
 use crate::storage::StorageError;
 
@@ -101,7 +103,18 @@ impl FileService {
     /// # Errors
     /// [`Failure`] when the store cannot sign.
     pub async fn download_url(&self, file: &File) -> Result<String, Failure> {
-        self.links.download_url(file).await
+        self.links.download_url(&LinkedFile::from(file)).await
+    }
+
+    /// A link to the bytes of a file in a list; none for a private one, because nobody has shown its credential.
+    ///
+    /// # Errors
+    /// [`Failure`] when the store cannot sign.
+    pub async fn listed_url(&self, file: &ListedFile) -> Result<Option<String>, Failure> {
+        match file.location.bucket {
+            Visibility::Private => Ok(None),
+            Visibility::Public => self.links.download_url(&LinkedFile::from(file)).await.map(Some),
+        }
     }
 
     /// A file whose bytes can be read.
@@ -126,6 +139,18 @@ impl FileService {
         }
         let damage = format!("{} has {:?} bytes at {range:?} of {size}", file.location, body.length);
         Err(StorageError::Damaged(damage).into())
+    }
+
+    /// Deletes a file that the caller may see. Its object goes by a job.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    pub async fn delete(&self, id: FileId, proof: &Proof, trace_id: &str) -> Result<(), FileError> {
+        self.get(id, proof).await?;
+        match delete_files(&self.ports, &self.announcer, Doomed::File(id), trace_id).await? {
+            0 => Err(FileError::NotFound),
+            _ => Ok(()),
+        }
     }
 
     /// Queues a file again that is in FAILURE.

@@ -41,6 +41,16 @@ impl Announcer {
         self.tasks.spawn(async move { deliver(&ports, &notice).await });
     }
 
+    /// Announces jobs, one after the other, that count as announced already.
+    pub fn announce_all(&self, jobs: Vec<JobId>, trace_id: &str) {
+        let (ports, trace_id) = (self.ports.clone(), trace_id.to_owned());
+        self.tasks.spawn(async move {
+            for job_id in jobs {
+                deliver(&ports, &Notice { job_id, trace_id: trace_id.clone() }).await;
+            }
+        });
+    }
+
     /// Announces a job after a pause.
     pub fn announce_after(&self, pause: Duration, job_id: JobId, trace_id: &str) {
         let notice = Notice { job_id, trace_id: trace_id.to_owned() };
@@ -78,6 +88,8 @@ pub enum JobOutcome {
     },
     /// It may work later.
     Retry(String),
+    /// It must be done, however often it is tried.
+    Insist(String),
     /// It cannot be done.
     Fail {
         /// For a person.
@@ -159,7 +171,8 @@ impl Ledger {
                 }
                 Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris, *crc).await? } else { None }))
             }
-            JobOutcome::Retry(cause) if job.attempts < self.max_attempts => {
+            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => self.fail(tx, job, GIVEN_UP, cause).await,
+            JobOutcome::Retry(cause) | JobOutcome::Insist(cause) => {
                 let pause = backoff(job.attempts);
                 let ending = Ending::Again { run_at: now() + lasting(pause), cause };
                 if !jobs::end(tx, job, ending).await? {
@@ -170,7 +183,6 @@ impl Ledger {
                 }
                 Ok(Written::Again(pause))
             }
-            JobOutcome::Retry(cause) => self.fail(tx, job, GIVEN_UP, cause).await,
             JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, cause).await,
         }
     }

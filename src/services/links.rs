@@ -9,8 +9,8 @@ use sha2::Sha256;
 use url::Url;
 
 use super::Failure;
-use crate::domain::file::File;
-use crate::domain::{ChunkIndex, FileId, UploadId, Visibility};
+use crate::domain::file::{File, ListedFile};
+use crate::domain::{ChunkIndex, ContentType, FileId, FileName, ObjectLocation, UploadId, Visibility};
 use crate::storage::{LinkOptions, SharedStorage};
 
 /// Proves that this service gave out a link: HMAC-SHA-256 (RFC 2104) over what the link is for and its end.
@@ -47,6 +47,28 @@ impl Signer {
     }
 }
 
+/// What a link to a file must know of it.
+pub struct LinkedFile<'f> {
+    id: FileId,
+    location: &'f ObjectLocation,
+    filename: Option<&'f FileName>,
+    content_type: &'f ContentType,
+}
+
+impl<'f> From<&'f File> for LinkedFile<'f> {
+    fn from(file: &'f File) -> Self {
+        let File { id, location, filename, content_type, .. } = file;
+        Self { id: *id, location, filename: filename.as_ref(), content_type }
+    }
+}
+
+impl<'f> From<&'f ListedFile> for LinkedFile<'f> {
+    fn from(file: &'f ListedFile) -> Self {
+        let ListedFile { id, location, filename, content_type, .. } = file;
+        Self { id: *id, location, filename: filename.as_ref(), content_type }
+    }
+}
+
 /// Download links.
 #[derive(Clone)]
 pub struct LinkService {
@@ -68,22 +90,22 @@ impl LinkService {
     ///
     /// # Errors
     /// [`Failure`] when the store cannot sign.
-    pub async fn download_url(&self, file: &File) -> Result<String, Failure> {
-        if let Some(link) = self.storage.public_link(&file.location).await {
+    pub async fn download_url(&self, file: &LinkedFile<'_>) -> Result<String, Failure> {
+        if let Some(link) = self.storage.public_link(file.location).await {
             return Ok(link);
         }
         let options = LinkOptions {
-            filename: file.filename.clone(),
+            filename: file.filename.cloned(),
             content_type: file.content_type.clone(),
             valid_for: self.valid_for,
         };
-        if let Some(link) = self.storage.signed_link(&file.location, &options).await? {
+        if let Some(link) = self.storage.signed_link(file.location, &options).await? {
             return Ok(link);
         }
         Ok(self.own_link(file))
     }
 
-    fn own_link(&self, file: &File) -> String {
+    fn own_link(&self, file: &LinkedFile<'_>) -> String {
         let path = format!("{}api/v1/file/download/{}", self.base, file.id);
         match file.location.bucket {
             Visibility::Public => path,

@@ -10,7 +10,9 @@ pub mod health;
 pub mod ledger;
 pub mod links;
 pub mod maintenance;
+pub mod owners;
 mod proof;
+mod removal;
 pub mod uploads;
 
 pub use error::{Failure, FieldError, invalid_field};

@@ -14,6 +14,7 @@ mod flow;
 mod kills;
 mod nodes;
 mod operator;
+mod owners;
 mod proof;
 mod storage;
 mod support;

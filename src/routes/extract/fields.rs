@@ -1,7 +1,8 @@
 //! Bodies that are small: forms of either kind, and JSON objects.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
+use axum::http::request::Parts;
 use bytes::BytesMut;
 use futures::TryStreamExt;
 use mime::Mime;
@@ -42,6 +43,17 @@ impl FromRequest<ApiState> for FormFields {
             }
         };
         Ok(Self(fields))
+    }
+}
+
+/// The fields of a query.
+pub struct QueryFields(pub Fields);
+
+impl FromRequestParts<ApiState> for QueryFields {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, ApiError> {
+        Ok(Self(urlencoded(parts.uri.query().unwrap_or_default().as_bytes())))
     }
 }
 
@@ -93,7 +105,7 @@ pub(super) async fn text(reader: &mut Multipart, name: &str) -> Result<String, A
 
 fn not_utf8(name: &str) -> ApiError {
     // Only names of ours are repeated to the caller.
-    let known = ["filename", "credential", "detail", "content_type", "file_extension", "upload_id"];
+    let known = ["filename", "name", "credential", "detail", "content_type", "file_extension", "upload_id"];
     match known.into_iter().find(|field| *field == name) {
         Some(field) => {
             ApiError::fields("body", vec![FieldError { field, message: "input should be valid utf-8".into() }])

@@ -6,6 +6,7 @@ pub mod fields;
 pub mod multipart;
 #[cfg(test)]
 mod multipart_tests;
+pub mod path_id;
 pub mod proof;
 pub mod raw_chunk;
 pub mod upload_id;

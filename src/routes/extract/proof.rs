@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
+use super::path_id::PathId;
 use crate::app::ApiState;
 use crate::domain::{Credential, FileId};
 use crate::routes::errors::ApiError;
@@ -26,7 +27,7 @@ impl FromRequestParts<ApiState> for WithCredential {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let id = file_id(parts, state).await?;
+        let PathId(id) = PathId::from_request_parts(parts, state).await?;
         Ok(Self { id, proof: Proof::Credential(credential(parts, query(parts)?)?) })
     }
 }
@@ -43,7 +44,7 @@ impl FromRequestParts<ApiState> for WithSignature {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let id = file_id(parts, state).await?;
+        let PathId(id) = PathId::from_request_parts(parts, state).await?;
         let proof = match link_proof(parts)? {
             Some(link) => Proof::Link(link),
             None => Proof::Credential(credential(parts, query(parts)?)?),
@@ -57,12 +58,6 @@ pub(super) fn link_proof(parts: &Parts) -> Result<Option<LinkProof>, ApiError> {
     let mut query = query(parts)?;
     let expires = query.get("expires").and_then(|text| text.parse().ok());
     Ok(expires.zip(query.remove("signature")).map(|(expires, signature)| LinkProof { expires, signature }))
-}
-
-/// An identifier that is none is as good as an unknown one.
-async fn file_id(parts: &mut Parts, state: &ApiState) -> Result<FileId, ApiError> {
-    let path = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::not_found())?;
-    path.0.parse().map_err(|_| ApiError::not_found())
 }
 
 fn query(parts: &Parts) -> Result<HashMap<String, String>, ApiError> {

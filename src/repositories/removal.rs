@@ -1,0 +1,126 @@
+//! Deleting files: their rows go at once, and what is left in the store is noted for a job.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{RepositoryError, Session, Transaction, on};
+use crate::domain::{AppointmentId, FileId, JobId, UserId};
+
+/// Runs a statement that ends with `IN` on these rows. Nothing but the number of places is made up; statements of so many
+/// lengths are not worth keeping prepared.
+macro_rules! on_rows {
+    ($tx:expr, $ids:expr, $sql:literal $(, $value:expr)*) => {
+        on!($tx, c => {
+            let sql = format!("{}({})", $sql, places($ids));
+            let query = sqlx::query(AssertSqlSafe(sql))$(.bind($value))*.persistent(false);
+            $ids.iter().fold(query, |query, id| query.bind(*id)).execute(c).await.map(drop)
+        })?
+    };
+}
+
+/// Which files are to be deleted.
+#[derive(Debug, Clone, Copy)]
+pub enum Doomed {
+    /// This one.
+    File(FileId),
+    /// Those of an appointment.
+    OfAppointment(AppointmentId),
+    /// Those of a user, and those of the user's appointments.
+    OfUser(UserId),
+}
+
+/// Files to be deleted, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(session: &mut impl Session, doomed: Doomed, limit: i64) -> Result<Vec<FileId>, RepositoryError> {
+    let (owner, statements): (Uuid, &[&'static str]) = match doomed {
+        Doomed::File(id) => (id.0, &["SELECT id FROM files WHERE id = ? LIMIT ?"]),
+        Doomed::OfAppointment(id) => (id.0, &["SELECT id FROM files WHERE appointment_id = ? LIMIT ?"]),
+        Doomed::OfUser(id) => (
+            id.0,
+            &[
+                "SELECT id FROM files WHERE user_id = ? LIMIT ?",
+                "SELECT f.id FROM appointments a JOIN files f ON f.appointment_id = a.id WHERE a.user_id = ? LIMIT ?",
+            ],
+        ),
+    };
+    for sql in statements {
+        let rows: Vec<(Uuid,)> = on!(session, c => sqlx::query_as(*sql).bind(owner).bind(limit).fetch_all(c).await)?;
+        if !rows.is_empty() {
+            return Ok(rows.into_iter().map(|(id,)| FileId(id)).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The kinds of jobs that have to do with a file's end.
+#[derive(Debug, Clone, Copy)]
+pub struct Kinds {
+    /// Makes the object: no longer wanted.
+    pub making: &'static str,
+    /// Removes the object, and whatever else the upload left in the store.
+    pub removing: &'static str,
+}
+
+/// Deletes these files and inserts a job for each that removes what is in the store. The job bears the file's identifier
+/// and its subject is the upload. Those jobs; files that are gone already have none. The transaction must not have read
+/// anything before, so that it sees what others have deleted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete(
+    tx: &mut Transaction,
+    files: &[FileId],
+    kinds: Kinds,
+    trace_id: &str,
+) -> Result<Vec<JobId>, RepositoryError> {
+    let now = super::now();
+    let wanted: Vec<Uuid> = files.iter().map(|file| file.0).collect();
+    // First a write that takes the rows' locks: whoever deletes the same files at once waits here, and finds none.
+    on_rows!(tx, &wanted, "UPDATE files SET updated_at = ? WHERE id IN ", now);
+    let (ids, uploads) = existing(tx, &wanted).await?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_rows!(
+        tx,
+        &uploads,
+        "UPDATE uploads SET state = 'aborted', \
+         object_path = (SELECT path FROM files WHERE files.upload_id = uploads.id) WHERE id IN "
+    );
+    on_rows!(
+        tx,
+        &ids,
+        "UPDATE jobs SET state = 'done' WHERE kind = ? AND state = 'queued' AND subject IN ",
+        kinds.making
+    );
+    on_rows!(
+        tx,
+        &ids,
+        "INSERT INTO jobs (id, kind, subject, state, attempts, epoch, run_at, published_at, trace_id, created_at, \
+         updated_at) SELECT id, ?, upload_id, 'queued', 0, 0, ?, ?, ?, ?, ? FROM files WHERE id IN ",
+        kinds.removing,
+        now,
+        now,
+        trace_id,
+        now,
+        now
+    );
+    on_rows!(tx, &ids, "DELETE FROM files WHERE id IN ");
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
+/// Those of these files that are there, and their uploads.
+async fn existing(tx: &mut Transaction, wanted: &[Uuid]) -> Result<(Vec<Uuid>, Vec<Uuid>), RepositoryError> {
+    let sql = format!("SELECT id, upload_id FROM files WHERE id IN ({})", places(wanted));
+    let rows: Vec<(Uuid, Uuid)> = on!(tx, c => {
+        let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
+        wanted.iter().fold(query, |query, id| query.bind(*id)).fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().unzip())
+}
+
+fn places(ids: &[Uuid]) -> String {
+    vec!["?"; ids.len()].join(", ")
+}
