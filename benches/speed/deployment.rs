@@ -22,6 +22,7 @@ pub struct Deployment {
     pub worker: Option<Process>,
     /// Where the API listens.
     pub address: SocketAddr,
+    settings: HashMap<&'static str, String>,
     // The processes end before their folder goes.
     folder: TempDir,
 }
@@ -56,6 +57,11 @@ impl Deployment {
         self.folder.path()
     }
 
+    /// The way to its `MariaDB` database.
+    pub fn mysql(&self) -> Result<MySqlConnectOptions> {
+        Ok(server(&self.settings)?.database(&self.settings["MYSQL_DATABASE"]))
+    }
+
     async fn start(parent: &Path, settings: HashMap<&'static str, String>) -> Result<Self> {
         let folder = TempDir::with_prefix_in("service-", parent).context("no folder for the service")?;
         let address = free_address()?;
@@ -76,7 +82,7 @@ impl Deployment {
         } else {
             None
         };
-        Ok(Self { api, worker, address, folder })
+        Ok(Self { api, worker, address, settings, folder })
     }
 }
 
@@ -92,13 +98,16 @@ fn named(name: &str) -> Result<String> {
     })
 }
 
-async fn create_database(settings: &HashMap<&'static str, String>) -> Result<()> {
-    let options = MySqlConnectOptions::new()
+fn server(settings: &HashMap<&'static str, String>) -> Result<MySqlConnectOptions> {
+    Ok(MySqlConnectOptions::new()
         .host(&settings["MYSQL_HOST"])
         .port(settings["MYSQL_PORT"].parse().context("TEST_MYSQL_PORT is no port")?)
         .username(&settings["MYSQL_USER"])
-        .password(&settings["MYSQL_PASSWORD"]);
-    let mut connection = MySqlConnection::connect_with(&options).await.context("MariaDB does not answer")?;
+        .password(&settings["MYSQL_PASSWORD"]))
+}
+
+async fn create_database(settings: &HashMap<&'static str, String>) -> Result<()> {
+    let mut connection = MySqlConnection::connect_with(&server(settings)?).await.context("MariaDB does not answer")?;
     let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {}", settings["MYSQL_DATABASE"]));
     sqlx::query(sql).execute(&mut connection).await.context("no new database can be made")?;
     Ok(())

@@ -10,6 +10,7 @@ mod direct;
 mod download;
 mod garage;
 mod http;
+mod lists;
 mod memory;
 mod nginx;
 mod process;
@@ -78,6 +79,8 @@ enum Group {
     Download,
     /// Memory and latency with many slow readers, in both
     Slow,
+    /// Lists at a million files, in both
+    Lists,
 }
 
 impl Group {
@@ -96,6 +99,7 @@ impl Group {
             Self::Client => 4 * rounds * size,
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
+            Self::Lists => 2048 * MIB,
         }
     }
 }
@@ -188,6 +192,7 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Client => client::uploads(bench).await?,
             Group::Download => download::speed(bench).await?,
             Group::Slow => download::slow_readers(bench).await?,
+            Group::Lists => lists::pages(bench).await?,
         });
     }
     Ok(())

@@ -15,6 +15,7 @@ mod kills;
 mod nodes;
 mod operator;
 mod owners;
+mod postman;
 mod proof;
 mod storage;
 mod support;
