@@ -14,7 +14,7 @@ mod upload;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa_axum::routes;
 
 use self::errors::ApiError;
 use crate::app::ApiState;
+use crate::domain::FileId;
 
 const BASE_PATH: &str = "/api/v1";
 
@@ -84,7 +85,7 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
     let router = router
         .merge(docs::routes(&description))
         .fallback(|| async { ApiError::not_found() })
-        .method_not_allowed_fallback(|| async { ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed!") })
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), only_when_prepared))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(cors(cors_origins))
@@ -104,6 +105,15 @@ fn without_trailing_slash(request: axum::http::Request<Incoming>) -> Request {
         }
     }
     request
+}
+
+/// A route that has no such method. One route fits every word after `/file/`, but only an identifier means it.
+async fn wrong_method(matched: MatchedPath, uri: Uri) -> ApiError {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    if matched.as_str().ends_with("/file/{file_id}") && last.parse::<FileId>().is_err() {
+        return ApiError::not_found();
+    }
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed!")
 }
 
 /// Until the database has its schema, callers are told to come back.

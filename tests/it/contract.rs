@@ -262,7 +262,9 @@ async fn unknown_files_routes_and_methods_get_the_envelope() {
     ] {
         assert_eq!(client.get(path).await.error(), (404, vec![], "Not found!".to_owned()), "{path}");
     }
-    assert_eq!(client.get("/file/upload/init").await.error().0, 405);
+    for path in ["/file/upload/init", &format!("/file/{UNKNOWN}")] {
+        assert_eq!(client.get(path).await.error().0, 405, "{path}");
+    }
     let outside = client.http.get(format!("{}/nowhere", client.base)).send().await.unwrap();
     assert_eq!(Answer::of(outside).await.error().0, 404);
 }
