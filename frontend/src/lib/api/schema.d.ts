@@ -4,6 +4,81 @@
  */
 
 export interface paths {
+    "/api/v1/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The appointments of a user
+         * @description Each with its newest files, up to 100; `/file/appointment/{appointment_id}` lists all.
+         */
+        get: operations["appointments"];
+        put?: never;
+        /** Make an appointment */
+        post: operations["create_appointment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/appointments/{appointment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an appointment
+         * @description With its files.
+         */
+        delete: operations["delete_appointment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/file/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of a user */
+        get: operations["of_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/file/appointment/{appointment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of an appointment */
+        get: operations["of_appointment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/file/download/{file_id}": {
         parameters: {
             query?: never;
@@ -223,6 +298,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/file/{file_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a file
+         * @description A private file needs its credential.
+         */
+        delete: operations["delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All users */
+        get: operations["users"];
+        put?: never;
+        /** Make a user */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user
+         * @description With the user's appointments and files.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -268,6 +401,35 @@ export interface components {
              * @description The upload's identifier.
              */
             upload_id: string;
+        };
+        /** @description An appointment. */
+        AppointmentAnswer: {
+            /** @description When it was made (RFC 3339). */
+            date: string;
+            /** @description Its newest files, up to 100. */
+            files: components["schemas"]["ListedFileAnswer"][];
+            /**
+             * Format: uuid
+             * @description The appointment's identifier.
+             */
+            id: string;
+            /** @description The appointment's name. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description The appointment's user.
+             */
+            user_id: string;
+        };
+        /** @description An appointment to be made. */
+        AppointmentForm: {
+            /** @description The appointment's name, 1 to 255 characters. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description The appointment's user.
+             */
+            user_id: string;
         };
         /** @description A chunk that is safe. */
         ChunkAnswer: {
@@ -351,6 +513,14 @@ export interface components {
              * @description The file's user.
              */
             user_id?: string | null;
+        };
+        /** @description What was deleted. */
+        Deleted: {
+            /**
+             * Format: uuid
+             * @description Its identifier.
+             */
+            id: string;
         };
         /** @description An error. */
         Error: {
@@ -455,6 +625,116 @@ export interface components {
             /** @description `public` or `private`. */
             visibility?: string | null;
         };
+        /** @description A file in a list. */
+        ListedFileAnswer: {
+            /** @description The name of the file's appointment. */
+            appointment_name?: string | null;
+            /** @description The file's media type. */
+            content_type: string;
+            /** @description When complete was answered (RFC 3339). */
+            created_at: string;
+            /** @description Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential. */
+            download_url?: string | null;
+            /** @description The file's name. */
+            filename?: string | null;
+            /**
+             * Format: uuid
+             * @description The file's identifier.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description The file's size in bytes.
+             */
+            size: number;
+            /** @description How far the file is. */
+            status: components["schemas"]["FileStatus"];
+        };
+        /** @description A page of a list. */
+        Listing_AppointmentAnswer: {
+            /** @description The rows, newest first. */
+            data: {
+                /** @description When it was made (RFC 3339). */
+                date: string;
+                /** @description Its newest files, up to 100. */
+                files: components["schemas"]["ListedFileAnswer"][];
+                /**
+                 * Format: uuid
+                 * @description The appointment's identifier.
+                 */
+                id: string;
+                /** @description The appointment's name. */
+                name: string;
+                /**
+                 * Format: uuid
+                 * @description The appointment's user.
+                 */
+                user_id: string;
+            }[];
+            /** @description Always empty. */
+            message: string;
+            /** @description What to ask for the next page with; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description A page of a list. */
+        Listing_ListedFileAnswer: {
+            /** @description The rows, newest first. */
+            data: {
+                /** @description The name of the file's appointment. */
+                appointment_name?: string | null;
+                /** @description The file's media type. */
+                content_type: string;
+                /** @description When complete was answered (RFC 3339). */
+                created_at: string;
+                /** @description Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential. */
+                download_url?: string | null;
+                /** @description The file's name. */
+                filename?: string | null;
+                /**
+                 * Format: uuid
+                 * @description The file's identifier.
+                 */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description The file's size in bytes.
+                 */
+                size: number;
+                /** @description How far the file is. */
+                status: components["schemas"]["FileStatus"];
+            }[];
+            /** @description Always empty. */
+            message: string;
+            /** @description What to ask for the next page with; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description A page of a list. */
+        Listing_UserAnswer: {
+            /** @description The rows, newest first. */
+            data: {
+                /** @description When the user was made (RFC 3339). */
+                created_at: string;
+                /**
+                 * Format: uuid
+                 * @description The user's identifier.
+                 */
+                id: string;
+                /** @description The user's name. */
+                name: string;
+                /** @description When the user was changed last (RFC 3339). */
+                updated_at: string;
+            }[];
+            /** @description Always empty. */
+            message: string;
+            /** @description What to ask for the next page with; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description Always `true`. */
+            success: boolean;
+        };
         /** @description The process answers. */
         Live: {
             /** @description Always `ok`. */
@@ -515,6 +795,32 @@ export interface components {
             success: boolean;
         };
         /** @description An answer that is not an error. */
+        Success_AppointmentAnswer: {
+            /** @description An appointment. */
+            data: {
+                /** @description When it was made (RFC 3339). */
+                date: string;
+                /** @description Its newest files, up to 100. */
+                files: components["schemas"]["ListedFileAnswer"][];
+                /**
+                 * Format: uuid
+                 * @description The appointment's identifier.
+                 */
+                id: string;
+                /** @description The appointment's name. */
+                name: string;
+                /**
+                 * Format: uuid
+                 * @description The appointment's user.
+                 */
+                user_id: string;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
         Success_ChunkAnswer: {
             /** @description A chunk that is safe. */
             data: {
@@ -525,6 +831,21 @@ export interface components {
                 chunk_index: number;
                 /** @description The upload's identifier. */
                 upload_id: string;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
+        Success_Deleted: {
+            /** @description What was deleted. */
+            data: {
+                /**
+                 * Format: uuid
+                 * @description Its identifier.
+                 */
+                id: string;
             };
             /** @description A sentence for a person, or nothing. */
             message: string;
@@ -683,6 +1004,27 @@ export interface components {
             /** @description Always `true`. */
             success: boolean;
         };
+        /** @description An answer that is not an error. */
+        Success_UserAnswer: {
+            /** @description A user. */
+            data: {
+                /** @description When the user was made (RFC 3339). */
+                created_at: string;
+                /**
+                 * Format: uuid
+                 * @description The user's identifier.
+                 */
+                id: string;
+                /** @description The user's name. */
+                name: string;
+                /** @description When the user was changed last (RFC 3339). */
+                updated_at: string;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
         /** @description What the service has of an upload. */
         UploadAnswer: {
             /**
@@ -719,6 +1061,25 @@ export interface components {
             /** @description The chunks' places, at most 1,000. */
             indexes: number[];
         };
+        /** @description A user. */
+        UserAnswer: {
+            /** @description When the user was made (RFC 3339). */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The user's identifier.
+             */
+            id: string;
+            /** @description The user's name. */
+            name: string;
+            /** @description When the user was changed last (RFC 3339). */
+            updated_at: string;
+        };
+        /** @description A user to be made. */
+        UserForm: {
+            /** @description The user's name, 1 to 255 characters. */
+            name: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -728,6 +1089,246 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    appointments: {
+        parameters: {
+            query: {
+                /** @description The user's identifier */
+                user_id: string;
+                /** @description At most so many, 1 to 1,000 */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_AppointmentAnswer"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_appointment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppointmentForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_AppointmentAnswer"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_appointment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The appointment's identifier */
+                appointment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_Deleted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    of_user: {
+        parameters: {
+            query: {
+                /** @description The user's identifier */
+                user_id: string;
+                /** @description At most so many, 1 to 1,000 */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ListedFileAnswer"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    of_appointment: {
+        parameters: {
+            query?: {
+                /** @description At most so many, 1 to 1,000 */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The appointment's identifier */
+                appointment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ListedFileAnswer"];
+                };
+            };
+            /** @description There is no such appointment */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     download: {
         parameters: {
             query?: {
@@ -1415,6 +2016,180 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The credential, a JSON object */
+                "x-file-credential"?: string | null;
+            };
+            path: {
+                /** @description The file's identifier */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_Deleted"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    users: {
+        parameters: {
+            query?: {
+                /** @description At most so many, 1 to 1,000 */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_UserAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_UserAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's identifier */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_Deleted"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,39 @@
+/** Sends a chunk. By `XMLHttpRequest`, because `fetch` does not tell how far a body is on its way. */
+import { BASE_URL } from "./client";
+import { ApiError, errorOf } from "./error";
+
+/** The bytes go from the disk to the network without passing through the page. Throws `ApiError`. */
+export function putChunk(
+  uploadId: string,
+  index: number,
+  bytes: Blob,
+  onProgress: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const request = new XMLHttpRequest();
+    const stop = () => request.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    request.upload.onprogress = ({ loaded }) => onProgress(loaded);
+    request.onload = () => {
+      if (request.status === 200) return resolve();
+      reject(errorOf(request.status, parsed(request.responseText), request.getResponseHeader("retry-after")));
+    };
+    request.onerror = () => reject(new ApiError("network", 0));
+    request.onabort = () => reject(signal.reason);
+    request.onloadend = () => signal.removeEventListener("abort", stop);
+    request.open("PUT", `${BASE_URL}/api/v1/file/upload/${uploadId}/chunk/${index}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.send(bytes);
+  });
+}
+
+/** A proxy may answer with anything. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

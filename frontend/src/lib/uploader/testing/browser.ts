@@ -1,0 +1,71 @@
+import type { Locks, Memory, Remembered } from "../ports";
+import { Uploader } from "../uploader";
+import type { NewUpload, UploadView } from "../types";
+import { FakeClock, FakeNetwork } from "./clock";
+import { FakeServer } from "./server";
+
+/** What outlives a tab. */
+class FakeMemory implements Memory {
+  readonly rows = new Map<string, Remembered>();
+
+  async all(): Promise<Remembered[]> {
+    return [...this.rows.values()];
+  }
+
+  async save(upload: Remembered): Promise<void> {
+    this.rows.set(upload.id, upload);
+  }
+
+  async forget(id: string): Promise<void> {
+    this.rows.delete(id);
+  }
+}
+
+class FakeLocks implements Locks {
+  private readonly taken = new Set<string>();
+
+  async take(id: string): Promise<(() => void) | null> {
+    if (this.taken.has(id)) return null;
+    this.taken.add(id);
+    return () => this.taken.delete(id);
+  }
+
+  /** As when a tab crashes. */
+  freeAll(): void {
+    this.taken.clear();
+  }
+}
+
+/** A browser with one memory, whose tabs a test opens. */
+export class FakeBrowser {
+  readonly clock: FakeClock;
+  readonly server: FakeServer;
+  readonly network = new FakeNetwork();
+  readonly memory = new FakeMemory();
+  readonly locks = new FakeLocks();
+  private ids = 0;
+
+  constructor(random?: () => number) {
+    this.clock = new FakeClock(random);
+    this.server = new FakeServer(this.clock);
+  }
+
+  tab(): Uploader {
+    return new Uploader(this, () => `id-${this.ids++}`);
+  }
+}
+
+export function textFile(name: string, content: string, lastModified = 1): File {
+  return new File([content], name, { type: "text/plain", lastModified });
+}
+
+export function publicFile(file: File): NewUpload {
+  return { file, userId: "user", appointmentId: null, credential: null };
+}
+
+/** The only upload of a tab. */
+export function only(uploader: Uploader): UploadView {
+  const [view, ...others] = uploader.snapshot().uploads;
+  if (!view || others.length > 0) throw new Error(`${others.length + 1} uploads`);
+  return view;
+}

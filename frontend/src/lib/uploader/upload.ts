@@ -1,0 +1,298 @@
+/** The life of one upload, from the line to SUCCESS. */
+import { isAbort, type Credential } from "../api/client";
+import type { Gate } from "./gate";
+import { Patience } from "./patience";
+import { Plan } from "./plan";
+import type { FileFacts, Made, Ports, Received, Remembered } from "./ports";
+import { Completed, Sending } from "./sending";
+import { check, extensionOf } from "./source";
+import { Speed, secondsLeft } from "./speed";
+import { Refusal, Unknown, isMissingChunks, passing, refusalOf } from "./troubles";
+import type { NewUpload, Owner, Problem, UploadPhase, UploadView } from "./types";
+
+/** How often an upload is sent once more that complete finds incomplete, or begun anew that the server has given up. */
+const ROUNDS = 3;
+
+/** What an upload is of. */
+export interface Origin extends Owner {
+  id: string;
+  name: string;
+  size: number;
+  lastModified: number;
+  type: string;
+  isPrivate: boolean;
+  addedAt: number;
+  file: File | null;
+  handle?: FileSystemFileHandle;
+  credential: Credential | null;
+}
+
+export function originOf(id: string, added: NewUpload, addedAt: number): Origin {
+  const { file, handle, credential, userId, appointmentId } = added;
+  const { name, size, lastModified, type } = file;
+  const known = { id, name, size, lastModified, type, isPrivate: credential !== null, addedAt, file, credential };
+  return { ...known, userId, appointmentId, ...(handle && { handle }) };
+}
+
+export class Upload {
+  phase: UploadPhase = "waiting";
+  private problem: Problem | null = null;
+  private retryAt: number | null = null;
+  private stage: "sending" | "finishing" = "sending";
+  private opened: { uploadId: string; plan: Plan } | null = null;
+  private sending: Sending | null = null;
+  private made: Made | null = null;
+  private work: AbortController | null = null;
+  private readonly patience: Patience;
+  private readonly speed = new Speed();
+  private shown: UploadView | null = null;
+  /** Whether the server has to be asked to make the file again. */
+  private failed = false;
+  /** Whether another file than before may take its place. */
+  private anew = false;
+
+  constructor(
+    private readonly ports: Ports,
+    private readonly gate: Gate,
+    readonly origin: Origin,
+    private readonly changed: () => void,
+  ) {
+    this.patience = new Patience(ports.clock, ports.network, {
+      held: (cause, retryAt) => {
+        const problem = passing(cause, ports.network.isOnline());
+        this.become("retrying", problem, problem.kind === "offline" ? null : retryAt);
+      },
+      goesOn: () => this.become(this.stage),
+      check: async () => {
+        if (this.stage === "sending" && origin.file) await check(origin.file, origin.handle);
+      },
+    });
+  }
+
+  /** Brings back one of an earlier visit, of which the server has told what it has. */
+  restore({ uploadId }: Remembered, { chunk_size: chunkSize, received }: Received): void {
+    this.open(uploadId, chunkSize, received);
+    this.become("interrupted");
+  }
+
+  view(): UploadView {
+    if (this.shown) return this.shown;
+    const { id, name, size, userId, appointmentId, isPrivate, handle } = this.origin;
+    const sent = this.made || this.stage === "finishing" ? size : (this.sending?.sent ?? 0);
+    const speed = this.phase === "sending" ? this.speed.at(this.ports.clock.now(), sent) : null;
+    const needs = this.phase !== "interrupted" ? "nothing" : handle && !this.anew ? "permission" : "file";
+    const { phase, problem, retryAt } = this;
+    const left = secondsLeft(size - sent, speed);
+    const place = { userId, appointmentId, isPrivate, fileId: this.made?.id ?? null };
+    this.shown = { id, name, size, sent, phase, problem, retryAt, speed, secondsLeft: left, needs, ...place };
+    return this.shown;
+  }
+
+  /** Goes on until the file is made, or until it cannot. */
+  async run(): Promise<void> {
+    const work = new AbortController();
+    this.work = work;
+    try {
+      await this.carryOut(work.signal);
+    } catch (cause) {
+      if (work.signal.aborted || isAbort(cause)) return;
+      const reason = refusalOf(cause);
+      this.become("refused", reason instanceof Refusal ? reason.problem : { kind: "rejected" });
+    } finally {
+      if (this.work === work) this.work = null;
+    }
+  }
+
+  /** Stops whatever is under way. */
+  stop(phase: UploadPhase): void {
+    this.become(phase);
+    this.work?.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  /** Tries the next time now instead of later. */
+  hurry(): void {
+    this.patience.hurry();
+  }
+
+  /** Gets ready to run again; whether it can. */
+  async renew(owner?: Owner): Promise<boolean> {
+    if (owner) Object.assign(this.origin, owner);
+    if (this.problem?.kind === "changed" || this.problem?.kind === "unreadable") return this.takeAnew();
+    this.become("waiting");
+    return true;
+  }
+
+  /** The file on the disk as it is now takes the place of the one before. */
+  private async takeAnew(): Promise<boolean> {
+    await this.giveUp();
+    const file = await this.origin.handle?.getFile().catch(() => null);
+    this.anew = true;
+    if (!file) {
+      this.become("interrupted");
+      return false;
+    }
+    this.take(file);
+    return true;
+  }
+
+  /** Goes on with this file, if it is the one that the upload began with. */
+  take(file: File): boolean {
+    const { name, size, lastModified } = this.origin;
+    const same = file.name === name && file.size === size && file.lastModified === lastModified;
+    if (!same && !this.anew) {
+      this.become("interrupted", { kind: "otherFile" });
+      return false;
+    }
+    Object.assign(this.origin, { file, name: file.name, size: file.size, lastModified: file.lastModified });
+    this.anew = false;
+    this.become("waiting");
+    return true;
+  }
+
+  refuse(problem: Problem): void {
+    this.become("interrupted", problem);
+  }
+
+  /** Has the server forget all of it, as far as the server can be told; what it does not hear of, it expires. */
+  async giveUp(): Promise<void> {
+    const { server, memory } = this.ports;
+    const { opened, made, origin } = this;
+    this.opened = this.made = this.sending = null;
+    this.stage = "sending";
+    await memory.forget(origin.id);
+    try {
+      if (made) await server.deleteFile(made.id, made.credential ?? origin.credential);
+      else if (opened) await server.giveUp(opened.uploadId).catch(() => this.deleteCompleted(opened));
+    } catch {
+      // See above.
+    }
+  }
+
+  /** The answer of complete was lost: complete again tells which file it is. */
+  private async deleteCompleted({ uploadId, plan }: { uploadId: string; plan: Plan }): Promise<void> {
+    const signal = new AbortController().signal;
+    const { id, credential } = await this.ports.server.complete(uploadId, plan.count, this.facts(), signal);
+    await this.ports.server.deleteFile(id, credential ?? null);
+  }
+
+  private async carryOut(signal: AbortSignal): Promise<void> {
+    for (let round = 1; !this.made; round += 1) {
+      try {
+        await this.sendAll(signal);
+        await this.complete(signal);
+      } catch (cause) {
+        const over = cause instanceof Unknown;
+        if (round >= ROUNDS || !(over || isMissingChunks(cause))) throw cause;
+        if (over) this.opened = null;
+        this.sending = null;
+      }
+    }
+    await this.settle(signal, this.made);
+  }
+
+  /** Opens the upload, or asks what the server has of it, and sends the rest. */
+  private async sendAll(signal: AbortSignal): Promise<void> {
+    this.enter("sending");
+    const { server } = this.ports;
+    const opened = this.opened;
+    if (!opened) {
+      const made = await this.insist(signal, () => server.init(this.facts(), this.origin.credential, signal));
+      this.open(made.upload_id, made.chunk_size, []);
+      await this.remember();
+    } else {
+      const seen = await this.insist(signal, () => server.received(opened.uploadId, signal));
+      this.open(opened.uploadId, seen.chunk_size, seen.received);
+      if (seen.state !== "open") return;
+    }
+    const { file, handle } = this.origin;
+    if (!file || !this.sending) throw new Refusal({ kind: "unreadable" });
+    try {
+      await this.sending.run(file, this.gate, this.patience, signal);
+      await check(file, handle);
+    } catch (cause) {
+      if (!(cause instanceof Completed)) throw cause;
+    }
+  }
+
+  private async complete(signal: AbortSignal): Promise<void> {
+    const { opened } = this;
+    if (!opened) throw new Unknown();
+    this.enter("finishing");
+    const { uploadId, plan } = opened;
+    this.made = await this.insist(signal, () => this.ports.server.complete(uploadId, plan.count, this.facts(), signal));
+  }
+
+  /** Waits for the server's last word. */
+  private async settle(signal: AbortSignal, made: Made): Promise<void> {
+    const { server, memory } = this.ports;
+    const credential = this.origin.credential ?? made.credential ?? null;
+    this.enter("finishing");
+    if (this.failed) await this.insist(signal, () => server.retry(made.id, credential, signal));
+    this.failed = false;
+    const { status, error } = await this.insist(signal, () => server.outcome(made.id, credential, signal));
+    await memory.forget(this.origin.id);
+    if (status === "SUCCESS") this.become("ready");
+    else {
+      this.failed = true;
+      this.become("failed", { kind: "failure", ...(error && { detail: error }) });
+    }
+  }
+
+  /** Missing chunks are thrown as they come, everything else that is refused with what a person should know. */
+  private async insist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.patience.insist(signal, work);
+    } catch (cause) {
+      throw isMissingChunks(cause) ? cause : refusalOf(cause);
+    }
+  }
+
+  private facts(): FileFacts {
+    const { name, size, type, userId, appointmentId } = this.origin;
+    return {
+      filename: name,
+      total_size: size,
+      content_type: type || "application/octet-stream",
+      file_extension: extensionOf(name),
+      user_id: userId,
+      appointment_id: appointmentId,
+    };
+  }
+
+  private open(uploadId: string, chunkSize: number, received: Received["received"]): void {
+    const { server, clock } = this.ports;
+    const plan = new Plan(this.origin.size, chunkSize);
+    const sending = new Sending(server, uploadId, plan, received, () => {
+      this.speed.note(clock.now(), sending.sent);
+      this.touch();
+    });
+    this.opened = { uploadId, plan };
+    this.sending = sending;
+  }
+
+  private async remember(): Promise<void> {
+    if (!this.opened) return;
+    const { uploadId, plan } = this.opened;
+    const { id, name, size, lastModified, type, isPrivate, addedAt, userId, appointmentId, handle } = this.origin;
+    const known = { id, uploadId, name, size, lastModified, type, isPrivate, addedAt, userId, appointmentId };
+    await this.ports.memory.save({ ...known, chunkSize: plan.chunkSize, ...(handle && { handle }) });
+  }
+
+  private enter(stage: "sending" | "finishing"): void {
+    this.stage = stage;
+    this.speed.restart();
+    this.become(stage);
+  }
+
+  private become(phase: UploadPhase, problem: Problem | null = null, retryAt: number | null = null): void {
+    this.phase = phase;
+    this.problem = problem;
+    this.retryAt = retryAt;
+    this.touch();
+  }
+
+  private touch(): void {
+    this.shown = null;
+    this.changed();
+  }
+}

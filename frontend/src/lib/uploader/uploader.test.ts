@@ -1,0 +1,276 @@
+import { describe, expect, it } from "vitest";
+import { ApiError } from "../api/error";
+import { FakeBrowser, only, publicFile, textFile } from "./testing/browser";
+import { seeded } from "./testing/clock";
+import type { Call, Fate } from "./testing/server";
+import type { ProblemKind, UploadPhase } from "./types";
+import type { Uploader } from "./uploader";
+
+const CONTENT = "0123456789abcdefghijklmnopqrstuvwxyz and some more bytes";
+
+function start(content = CONTENT, name = "notes.txt") {
+  const browser = new FakeBrowser();
+  const tab = browser.tab();
+  tab.add([publicFile(textFile(name, content))]);
+  return { browser, tab };
+}
+
+function until(browser: FakeBrowser, tab: Uploader, phase: UploadPhase) {
+  return browser.clock.until(() => only(tab).phase === phase, `${phase} (it is ${only(tab).phase})`);
+}
+
+describe("an upload", () => {
+  it("sends every byte and is ready only when the server says so", async () => {
+    const { browser, tab } = start();
+    const phases = new Set<string>();
+    tab.subscribe(() => phases.add(only(tab).phase));
+    await until(browser, tab, "ready");
+    const { fileId, sent, size } = only(tab);
+    expect(browser.server.content(fileId ?? "")).toBe(CONTENT);
+    expect([sent, size]).toEqual([CONTENT.length, CONTENT.length]);
+    expect(browser.memory.rows.size).toBe(0);
+    expect(tab.snapshot().totals).toMatchObject({ files: 1, ready: 1, active: 0 });
+    expect(phases).not.toContain("refused");
+  });
+
+  it("of an empty file has no chunks", async () => {
+    const { browser, tab } = start("");
+    await until(browser, tab, "ready");
+    expect(browser.server.calls).toEqual(["init", "complete", "outcome"]);
+  });
+
+  it("of a private file shows the credential when it waits", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    tab.add([{ ...publicFile(textFile("a.txt", CONTENT)), credential: { page: "7" } }]);
+    await until(browser, tab, "ready");
+    expect(only(tab).isPrivate).toBe(true);
+  });
+
+  it.each<[string, ProblemKind]>([
+    ["", "noName"],
+    ["noextension", "noExtension"],
+    [`${"語".repeat(252)}.txt`, "nameTooLong"],
+  ])("of a file called %s is refused before anything is sent", async (name, kind) => {
+    const { browser, tab } = start(CONTENT, name);
+    await until(browser, tab, "refused");
+    expect(only(tab).problem?.kind).toBe(kind);
+    expect(browser.server.calls).toEqual([]);
+  });
+
+  it("takes names of 255 characters in any script, with markup in them", async () => {
+    const { browser, tab } = start(CONTENT, `${"語".repeat(240)}<b>&amp;.tXT`);
+    await until(browser, tab, "ready");
+    expect([...browser.server.uploads.values()][0]?.facts.file_extension).toBe("txt");
+  });
+
+  it("tells the server's sentence of a failure, and tries again when asked", async () => {
+    const { browser, tab } = start();
+    browser.server.next = { status: "FAILURE", error: "The store did not take it." };
+    await until(browser, tab, "failed");
+    expect(only(tab).problem).toEqual({ kind: "failure", detail: "The store did not take it." });
+    tab.retry(only(tab).id);
+    await until(browser, tab, "ready");
+    expect(browser.server.calls.filter((call) => call === "putChunk")).toHaveLength(6);
+  });
+
+  it("goes elsewhere when its user is gone, and sends nothing twice", async () => {
+    const { browser, tab } = start();
+    browser.server.refusal = new ApiError("invalid", 422, ["[body->user_id] there is no such user"]);
+    await until(browser, tab, "refused");
+    expect(only(tab).problem?.kind).toBe("userGone");
+    browser.server.refusal = null;
+    tab.retry(only(tab).id, { userId: "another", appointmentId: null });
+    await until(browser, tab, "ready");
+    expect(browser.server.files.get("file-0")?.upload.facts.user_id).toBe("another");
+    expect(browser.server.calls.filter((call) => call === "putChunk")).toHaveLength(6);
+  });
+
+  it("begins anew when the server has given it up", async () => {
+    const { browser, tab } = start();
+    await browser.clock.until(() => browser.server.calls.includes("putChunk"));
+    browser.server.uploads.clear();
+    await until(browser, tab, "ready");
+    expect(browser.server.content("file-0")).toBe(CONTENT);
+  });
+});
+
+describe("a person", () => {
+  it("pauses and goes on at any moment", async () => {
+    for (let moment = 0; moment < 60; moment += 3) {
+      const { browser, tab } = start();
+      await browser.clock.pass(moment);
+      const { id, phase } = only(tab);
+      tab.pause(id);
+      if (phase === "finishing" || phase === "ready") continue;
+      expect(only(tab).phase).toBe("paused");
+      const calls = browser.server.calls.length;
+      await browser.clock.pass(60_000);
+      expect(browser.server.calls).toHaveLength(calls);
+      tab.resume(id);
+      await until(browser, tab, "ready");
+      expect(browser.server.content(only(tab).fileId ?? "")).toBe(CONTENT);
+      expect(browser.server.files.size).toBe(1);
+    }
+  });
+
+  it("cancels at any moment, and nothing stays", async () => {
+    for (let moment = 0; moment < 60; moment += 3) {
+      const { browser, tab } = start();
+      await browser.clock.pass(moment);
+      await Promise.all([tab.cancel(only(tab).id), browser.clock.pass(1000)]);
+      expect(tab.snapshot().uploads).toEqual([]);
+      expect(browser.server.files.size).toBe(0);
+      expect(browser.memory.rows.size).toBe(0);
+    }
+  });
+});
+
+describe("a bad network", () => {
+  it.each(Array.from({ length: 40 }, (_, seed) => seed))("loses nothing, seed %i", async (seed) => {
+    const random = seeded(seed);
+    const browser = new FakeBrowser(random);
+    const fates: Fate[] = ["lostBefore", "lostAfter", "busy"];
+    browser.server.fate = () => (random() < 0.4 ? (fates[Math.floor(random() * 3)] ?? "done") : "done");
+    const tab = browser.tab();
+    const contents = Array.from({ length: 6 }, (_, number) => `${number}`.repeat(number * 17));
+    tab.add(contents.map((content, number) => publicFile(textFile(`${number}.txt`, content))));
+    await browser.clock.until(() => tab.snapshot().totals.ready === contents.length, "all are ready");
+    expect(browser.server.files.size).toBe(contents.length);
+    const found = tab.snapshot().uploads.map(({ fileId }) => browser.server.content(fileId ?? ""));
+    expect(found).toEqual(contents);
+  });
+
+  it("that is away for a minute is told, is not hammered, and is noticed when it is back", async () => {
+    const { browser, tab } = start();
+    await browser.clock.until(() => browser.server.calls.includes("putChunk"));
+    browser.server.fate = () => "lostBefore";
+    await until(browser, tab, "retrying");
+    const before = browser.server.calls.length;
+    await browser.clock.pass(40_000);
+    expect(only(tab)).toMatchObject({ phase: "retrying", problem: { kind: "network" } });
+    expect(browser.server.calls.length - before).toBeLessThan(30);
+    expect((only(tab).retryAt ?? 0) - browser.clock.now()).toBeGreaterThan(10_000);
+    browser.server.fate = () => "done";
+    browser.network.comeBack();
+    const now = browser.clock.now();
+    await until(browser, tab, "ready");
+    expect(browser.clock.now() - now).toBeLessThan(2000);
+  });
+
+  it("waits as long as the server asks for", async () => {
+    const { browser, tab } = start();
+    browser.server.fate = () => "busy";
+    await until(browser, tab, "retrying");
+    const { retryAt, problem } = only(tab);
+    expect(problem?.kind).toBe("busy");
+    expect((retryAt ?? 0) - browser.clock.now()).toBeGreaterThan(1900);
+  });
+});
+
+describe("a thousand files at once", () => {
+  it("go a few at a time and are told of seldom", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    let told = 0;
+    tab.subscribe(() => (told += 1));
+    tab.add(Array.from({ length: 1000 }, (_, number) => publicFile(textFile(`${number}.txt`, "ab"))));
+    const begun = browser.clock.now();
+    await browser.clock.until(() => tab.snapshot().totals.ready === 1000, "all are ready");
+    expect(browser.server.mostUnderWay).toBeLessThanOrEqual(4);
+    expect(told).toBeLessThanOrEqual((browser.clock.now() - begun) / 100 + 1);
+    expect(browser.server.files.size).toBe(1000);
+  });
+});
+
+describe("another visit", () => {
+  async function interrupted() {
+    const { browser, tab } = start();
+    await browser.clock.until(() => (browser.server.uploads.get("upload-0")?.chunks.size ?? 0) > 1);
+    const stuck: (call: Call) => Fate = () => "lostBefore";
+    browser.server.fate = stuck;
+    await until(browser, tab, "retrying");
+    browser.server.fate = () => "done";
+    const later = browser.tab();
+    return { browser, tab, later };
+  }
+
+  it("goes on with the same file and sends only the rest", async () => {
+    const { browser, tab, later } = await interrupted();
+    tab.pauseAll();
+    browser.locks.freeAll();
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    expect(only(later)).toMatchObject({ phase: "interrupted", needs: "file", name: "notes.txt" });
+    expect(only(later).sent).toBeGreaterThan(0);
+    const before = browser.server.calls.filter((call) => call === "putChunk").length;
+    const present = browser.server.uploads.get("upload-0")?.chunks.size ?? 0;
+    await later.goOn(only(later).id, textFile("notes.txt", CONTENT));
+    await until(browser, later, "ready");
+    expect(browser.server.calls.filter((call) => call === "putChunk").length - before).toBe(6 - present);
+    expect(browser.server.content("file-0")).toBe(CONTENT);
+  });
+
+  it("refuses another file", async () => {
+    const { browser, tab, later } = await interrupted();
+    tab.pauseAll();
+    browser.locks.freeAll();
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    await later.goOn(only(later).id, textFile("notes.txt", CONTENT, 2));
+    expect(only(later)).toMatchObject({ phase: "interrupted", problem: { kind: "otherFile" } });
+  });
+
+  it("leaves alone what another tab is at", async () => {
+    const { browser, later } = await interrupted();
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    expect(later.snapshot().uploads).toEqual([]);
+  });
+
+  it("needs nothing of the person once all bytes are there", async () => {
+    const { browser, tab } = start();
+    browser.server.fate = (call) => (call === "outcome" ? "lostBefore" : "done");
+    await browser.clock.until(() => browser.server.files.size === 1);
+    await until(browser, tab, "retrying");
+    tab.pauseAll();
+    browser.server.fate = () => "done";
+    browser.locks.freeAll();
+    const later = browser.tab();
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    await until(browser, later, "ready");
+    expect(browser.server.files.size).toBe(1);
+  });
+
+  it("forgets what the server has forgotten", async () => {
+    const { browser, tab, later } = await interrupted();
+    tab.pauseAll();
+    browser.locks.freeAll();
+    browser.server.uploads.clear();
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    expect(later.snapshot().uploads).toEqual([]);
+    expect(browser.memory.rows.size).toBe(0);
+  });
+});
+
+describe("a file on the disk", () => {
+  it("that changed is told of, and is begun anew when it is chosen again", async () => {
+    const file = textFile("notes.txt", CONTENT);
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    tab.add([publicFile(file)]);
+    browser.server.fate = (call) => (call === "putChunk" ? "lostBefore" : "done");
+    // What a browser does when it reads a file that is not as it was when it was chosen.
+    file.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException("changed", "NotReadableError")) }) as Blob;
+    browser.server.putChunk = () => Promise.reject(new ApiError("network", 0));
+    await until(browser, tab, "refused");
+    expect(only(tab).problem?.kind).toBe("changed");
+    const again = browser.tab();
+    again.add([publicFile(textFile("other.txt", CONTENT))]);
+    tab.retry(only(tab).id);
+    await until(browser, tab, "interrupted");
+    expect(only(tab).needs).toBe("file");
+    browser.server.fate = () => "done";
+    Reflect.deleteProperty(browser.server, "putChunk");
+    await tab.goOn(only(tab).id, textFile("notes.txt", "quite other bytes", 9));
+    await until(browser, tab, "ready");
+    expect(browser.server.content(only(tab).fileId ?? "")).toBe("quite other bytes");
+  });
+});

@@ -1,0 +1,181 @@
+/** All uploads of this tab: the line, and what the person does with them. */
+import { Gate } from "./gate";
+import type { Ports, Remembered } from "./ports";
+import { totalsOf } from "./totals";
+import { Unknown, refusalOf } from "./troubles";
+import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadView } from "./types";
+import { Upload, originOf } from "./upload";
+
+/** How many uploads are under way at a time; the others wait in line, and the server hears nothing of them. */
+const AT_ONCE = 4;
+/** How many chunks of all uploads are on their way: browsers open six connections to a server, and other requests go too. */
+const CHUNKS_AT_ONCE = 4;
+/** The pause between two calls of those who listen, in milliseconds. */
+const QUIET = 100;
+
+export class Uploader implements UploaderControls {
+  private readonly uploads = new Map<string, Upload>();
+  private readonly running = new Set<Upload>();
+  private readonly releases = new Map<string, () => void>();
+  private readonly listeners = new Set<() => void>();
+  private readonly gate = new Gate(CHUNKS_AT_ONCE);
+  private shown: UploaderSnapshot | null = null;
+  private telling = false;
+
+  constructor(
+    private readonly ports: Ports,
+    private readonly newId: () => string = () => crypto.randomUUID(),
+  ) {}
+
+  async restore(): Promise<void> {
+    const all = await this.ports.memory.all();
+    all.sort((one, other) => one.addedAt - other.addedAt);
+    await Promise.all(all.map((remembered) => this.bringBack(remembered)));
+  }
+
+  add(added: readonly NewUpload[]): void {
+    const now = this.ports.clock.now();
+    for (const upload of added) {
+      const id = this.newId();
+      this.uploads.set(id, new Upload(this.ports, this.gate, originOf(id, upload, now), this.changed));
+      void this.lock(id);
+    }
+    this.changed();
+    this.advance();
+  }
+
+  pause(id: string): void {
+    const upload = this.uploads.get(id);
+    if (upload && ["waiting", "sending", "retrying"].includes(upload.phase)) upload.stop("paused");
+  }
+
+  resume(id: string): void {
+    const upload = this.uploads.get(id);
+    if (upload?.phase !== "paused") return;
+    upload.stop("waiting");
+    this.advance();
+  }
+
+  pauseAll(): void {
+    for (const id of this.uploads.keys()) this.pause(id);
+  }
+
+  resumeAll(): void {
+    for (const id of this.uploads.keys()) this.resume(id);
+  }
+
+  async goOn(id: string, file?: File): Promise<void> {
+    const upload = this.uploads.get(id);
+    if (upload?.phase !== "interrupted") return;
+    // First of all, because browsers ask only in a click.
+    const found = file ?? (await permitted(upload.origin.handle));
+    if (!found) return upload.refuse({ kind: "unreadable" });
+    if (!(await this.lock(id))) return upload.refuse({ kind: "otherTab" });
+    if (upload.take(found)) this.advance();
+  }
+
+  retry(id: string, owner?: Owner): void {
+    const upload = this.uploads.get(id);
+    if (upload?.phase === "retrying") upload.hurry();
+    if (upload?.phase !== "failed" && upload?.phase !== "refused") return;
+    void upload.renew(owner).then((ready) => ready && this.advance());
+  }
+
+  async cancel(id: string): Promise<void> {
+    const upload = this.uploads.get(id);
+    if (!upload) return;
+    upload.stop("paused");
+    this.drop(id);
+    await upload.giveUp();
+    this.advance();
+  }
+
+  clearReady(): void {
+    for (const [id, upload] of this.uploads) if (upload.phase === "ready") this.drop(id);
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  snapshot(): UploaderSnapshot {
+    if (!this.shown) {
+      const uploads: UploadView[] = Array.from(this.uploads.values(), (upload) => upload.view());
+      this.shown = { uploads, totals: totalsOf(uploads) };
+    }
+    return this.shown;
+  }
+
+  /** Starts those whose turn it is. */
+  private advance(): void {
+    for (const upload of this.uploads.values()) {
+      if (this.running.size >= AT_ONCE) return;
+      if (upload.phase !== "waiting" || this.running.has(upload)) continue;
+      this.running.add(upload);
+      void upload.run().finally(() => {
+        this.running.delete(upload);
+        if (upload.phase === "ready") this.release(upload.origin.id);
+        this.advance();
+      });
+    }
+  }
+
+  /** Shows an upload of an earlier visit, unless another tab has it or the server has forgotten it. */
+  private async bringBack(remembered: Remembered): Promise<void> {
+    const { id } = remembered;
+    if (this.uploads.has(id) || !(await this.lock(id))) return;
+    try {
+      const seen = await this.ports.server.received(remembered.uploadId, new AbortController().signal);
+      const upload = new Upload(this.ports, this.gate, { ...remembered, file: null, credential: null }, this.changed);
+      upload.restore(remembered, seen);
+      this.uploads.set(id, upload);
+      // All bytes are there: nothing is needed of the person.
+      if (seen.state !== "open") upload.stop("waiting");
+      this.changed();
+      this.advance();
+    } catch (cause) {
+      this.release(id);
+      if (refusalOf(cause) instanceof Unknown) await this.ports.memory.forget(id);
+    }
+  }
+
+  private async lock(id: string): Promise<boolean> {
+    if (this.releases.has(id)) return true;
+    const release = await this.ports.locks.take(id);
+    if (release) this.releases.set(id, release);
+    return release !== null;
+  }
+
+  private release(id: string): void {
+    this.releases.get(id)?.();
+    this.releases.delete(id);
+  }
+
+  private drop(id: string): void {
+    this.uploads.delete(id);
+    this.release(id);
+    this.changed();
+  }
+
+  private readonly changed = (): void => {
+    this.shown = null;
+    if (this.telling) return;
+    this.telling = true;
+    this.ports.clock.later(QUIET, () => {
+      this.telling = false;
+      for (const listener of this.listeners) listener();
+    });
+  };
+}
+
+async function permitted(handle: FileSystemFileHandle | undefined): Promise<File | null> {
+  if (!handle) return null;
+  const asked = await askFor(handle);
+  return asked === "granted" ? handle.getFile().catch(() => null) : null;
+}
+
+/** Of the File System Access API, which TypeScript does not know yet. */
+function askFor(handle: FileSystemFileHandle & { requestPermission?: (what: object) => Promise<PermissionState> }) {
+  return handle.requestPermission?.({ mode: "read" }) ?? Promise.resolve<PermissionState>("granted");
+}
