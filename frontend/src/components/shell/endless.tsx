@@ -1,0 +1,73 @@
+"use client";
+
+import { CloudOff, type LucideIcon } from "lucide-react";
+import { useEffect, useRef, type ReactNode } from "react";
+import { Button } from "@/components/ui/button";
+import { Notice } from "@/components/ui/notice";
+import { SkeletonRows } from "@/components/ui/skeleton";
+import { ApiError } from "@/lib/api/client";
+import type { Paging, PagingSnapshot } from "@/lib/paging";
+import { texts } from "@/texts";
+
+interface EndlessProps<Item extends { id: string }> {
+  label: string;
+  list: Paging<Item>;
+  shown: PagingSnapshot<Item>;
+  /** Those that are shown; all of them without it. */
+  items?: readonly Item[];
+  empty: { icon: LucideIcon; title: string; hint: string };
+  failed: string;
+  children: (item: Item) => ReactNode;
+}
+
+/** A list that goes on as long as one scrolls, with all it can be besides: loading, empty, broken. */
+export function Endless<Item extends { id: string }>(props: EndlessProps<Item>) {
+  const { label, list, shown, empty, failed, children } = props;
+  const items = props.items ?? shown.items;
+  const { phase, problem } = shown;
+  if (phase === "error" && shown.items.length === 0) {
+    return (
+      <Notice icon={CloudOff} title={failed} hint={sentence(problem)}>
+        <Button onClick={() => void list.loadMore()}>{texts.common.retry}</Button>
+      </Notice>
+    );
+  }
+  if (items.length === 0 && phase === "end") return <Notice {...empty} />;
+  return (
+    <div className="overflow-hidden rounded-xl border border-line bg-surface shadow-low">
+      <ul aria-label={label} className="divide-y divide-line">
+        {items.map((item) => (
+          <li key={item.id}>{children(item)}</li>
+        ))}
+      </ul>
+      {phase === "loading" && <SkeletonRows rows={items.length > 0 ? 2 : 6} />}
+      {(phase === "more" || phase === "error") && <More load={() => void list.loadMore()} />}
+    </div>
+  );
+}
+
+/** Loads more when it comes into sight, or when it is pressed. */
+function More({ load }: { load: () => void }) {
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const seen = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), { rootMargin: "600px" });
+    if (button.current) seen.observe(button.current);
+    return () => seen.disconnect();
+  });
+  return (
+    <div className="flex justify-center border-t border-line p-2">
+      <Button ref={button} look="quiet" onClick={load}>
+        {texts.common.loadMore}
+      </Button>
+    </div>
+  );
+}
+
+/** What went wrong, for a person. */
+export function sentence(problem: unknown): string {
+  if (!(problem instanceof ApiError)) return texts.errors.other;
+  if (problem.kind === "network" || problem.kind === "busy" || problem.kind === "server") {
+    return texts.errors[problem.kind];
+  }
+  return texts.errors.other;
+}

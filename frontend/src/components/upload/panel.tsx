@@ -1,0 +1,95 @@
+"use client";
+
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useRef } from "react";
+import { Button } from "@/components/ui/button";
+import { Progress } from "@/components/ui/progress";
+import { bytes, duration } from "@/lib/format";
+import type { Totals } from "@/lib/uploader/types";
+import { texts } from "@/texts";
+import { UploadRow } from "./row";
+import { theUploader, useUploads } from "./uploader";
+
+const ROW = 76;
+
+/** All uploads of this tab. Rows out of sight are not drawn. */
+export function UploadPanel() {
+  const { uploads, totals } = useUploads();
+  const scroller = useRef<HTMLDivElement>(null);
+  // eslint-disable-next-line react-hooks/incompatible-library -- the list is drawn anew whenever its uploads change
+  const rows = useVirtualizer({
+    count: uploads.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    getItemKey: (index) => uploads[index]?.id ?? index,
+    overscan: 4,
+  });
+  if (uploads.length === 0) return null;
+  return (
+    <aside
+      aria-label={texts.panel.label}
+      className="fixed inset-x-0 bottom-0 z-40 flex max-h-[60dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
+    >
+      <Summary totals={totals} />
+      <div ref={scroller} tabIndex={0} role="group" aria-label={texts.panel.list} className="overflow-y-auto">
+        <ul className="relative" style={{ height: rows.getTotalSize() }}>
+          {rows.getVirtualItems().map(({ index, key, start }) => {
+            const upload = uploads[index];
+            return (
+              upload && (
+                <li
+                  key={key}
+                  className="absolute inset-x-0"
+                  style={{ height: ROW, transform: `translateY(${start}px)` }}
+                >
+                  <UploadRow upload={upload} />
+                </li>
+              )
+            );
+          })}
+        </ul>
+      </div>
+    </aside>
+  );
+}
+
+function Summary({ totals }: { totals: Totals }) {
+  const { files, ready, active, size, sent, speed, secondsLeft } = totals;
+  const facts = [
+    texts.panel.readyOf(ready, files),
+    speed ? texts.panel.speed(bytes(speed)) : null,
+    active > 0 && secondsLeft ? texts.panel.left(duration(secondsLeft)) : null,
+  ];
+  return (
+    <header className="space-y-2 border-b border-line px-4 py-3">
+      <div className="flex items-center gap-2">
+        <div className="min-w-0 flex-1">
+          <h2 className="font-semibold">
+            {active > 0
+              ? texts.panel.uploading(active)
+              : ready === files
+                ? texts.panel.allReady(files)
+                : texts.panel.waiting}
+          </h2>
+          <p className="text-sm text-soft">{facts.filter(Boolean).join(" · ")}</p>
+        </div>
+        {active > 0 && (
+          <Button size="small" onClick={() => theUploader().pauseAll()}>
+            {texts.panel.pauseAll}
+          </Button>
+        )}
+        {active === 0 && ready < files && (
+          <Button size="small" onClick={() => theUploader().resumeAll()}>
+            {texts.panel.resumeAll}
+          </Button>
+        )}
+        {ready > 0 && (
+          <Button size="small" look="quiet" onClick={() => theUploader().clearReady()}>
+            {texts.panel.clearReady}
+          </Button>
+        )}
+      </div>
+      <Progress label={texts.panel.totalProgress} value={size > 0 ? sent / size : ready / files} />
+    </header>
+  );
+}

@@ -1,0 +1,105 @@
+"use client";
+
+import { Pause, Play, RotateCw, X } from "lucide-react";
+import { useRef } from "react";
+import { Button, IconButton } from "@/components/ui/button";
+import { Name } from "@/components/ui/name";
+import { Progress } from "@/components/ui/progress";
+import { bytes, duration } from "@/lib/format";
+import type { UploadView } from "@/lib/uploader/types";
+import { texts } from "@/texts";
+import { theUploader } from "./uploader";
+
+const TROUBLED = ["refused", "failed"];
+
+export function UploadRow({ upload }: { upload: UploadView }) {
+  const { name, size, sent, phase, problem } = upload;
+  const tone = TROUBLED.includes(phase) ? "bad" : phase === "paused" ? "still" : "accent";
+  return (
+    <div data-testid="upload" data-phase={phase} className="flex h-full items-center gap-2 px-4">
+      <div className="min-w-0 flex-1 space-y-1">
+        <Name className="block text-sm font-medium">{name}</Name>
+        <Progress
+          label={texts.panel.progress(name)}
+          value={size > 0 ? sent / size : phase === "ready" ? 1 : 0}
+          tone={tone}
+        />
+        <p
+          title={problem ? texts.problem(problem) : undefined}
+          className={`truncate text-xs ${problem ? "text-bad" : "text-soft"}`}
+        >
+          {problem ? texts.problem(problem) : facts(upload)}
+        </p>
+      </div>
+      <Actions upload={upload} />
+    </div>
+  );
+}
+
+function facts({ phase, needs, size, sent, speed, secondsLeft }: UploadView): string {
+  if (phase === "interrupted") return needs === "file" ? texts.panel.needsFile : texts.panel.needsPermission;
+  if (phase !== "sending") return `${texts.phases[phase]} · ${bytes(size)}`;
+  const parts = [
+    texts.panel.percent(size > 0 ? Math.floor((100 * sent) / size) : 0),
+    speed ? texts.panel.speed(bytes(speed)) : null,
+    secondsLeft ? texts.panel.left(duration(secondsLeft)) : null,
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+function Actions({ upload: { id, name, phase, needs } }: { upload: UploadView }) {
+  const uploader = theUploader();
+  const pausable = phase === "sending" || phase === "waiting" || phase === "retrying";
+  return (
+    <div className="flex shrink-0">
+      {phase === "interrupted" && <GoOn id={id} name={name} needs={needs} />}
+      {pausable && (
+        <IconButton label={texts.panel.pause(name)} onClick={() => uploader.pause(id)}>
+          <Pause aria-hidden className="size-4" />
+        </IconButton>
+      )}
+      {phase === "paused" && (
+        <IconButton label={texts.panel.resume(name)} onClick={() => uploader.resume(id)}>
+          <Play aria-hidden className="size-4" />
+        </IconButton>
+      )}
+      {(TROUBLED.includes(phase) || phase === "retrying") && (
+        <IconButton label={texts.panel.retry(name)} onClick={() => uploader.retry(id)}>
+          <RotateCw aria-hidden className="size-4" />
+        </IconButton>
+      )}
+      {phase !== "ready" && (
+        <IconButton label={texts.panel.cancel(name)} onClick={() => void uploader.cancel(id)}>
+          <X aria-hidden className="size-4" />
+        </IconButton>
+      )}
+    </div>
+  );
+}
+
+/** Goes on with an upload of an earlier visit: by one click, or with the file chosen again. */
+function GoOn({ id, name, needs }: { id: string; name: string; needs: UploadView["needs"] }) {
+  const input = useRef<HTMLInputElement>(null);
+  if (needs !== "file") {
+    return (
+      <Button size="small" aria-label={texts.panel.goOnLabel(name)} onClick={() => void theUploader().goOn(id)}>
+        {texts.panel.goOn}
+      </Button>
+    );
+  }
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        className="sr-only"
+        tabIndex={-1}
+        aria-label={texts.panel.chooseAgainLabel(name)}
+        onChange={(event) => void theUploader().goOn(id, event.target.files?.[0])}
+      />
+      <Button size="small" onClick={() => input.current?.click()}>
+        {texts.panel.chooseAgain}
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { ApiError } from "./api/error";
+import { Paging } from "./paging";
+
+interface Row {
+  id: string;
+}
+
+/** A server with these rows, newest first, three a page. */
+function listOf(rows: Row[]) {
+  const load = (cursor: string | undefined) => {
+    const start = cursor === undefined ? 0 : rows.findIndex(({ id }) => id === cursor) + 1;
+    const items = rows.slice(start, start + 3);
+    const last = items.at(-1)?.id ?? null;
+    return Promise.resolve({ items, nextCursor: start + 3 < rows.length ? last : null });
+  };
+  return new Paging<Row>(load);
+}
+
+const rows = (ids: string) => Array.from(ids, (id) => ({ id }));
+const shown = (list: Paging<Row>) =>
+  list
+    .snapshot()
+    .items.map(({ id }) => id)
+    .join("");
+
+it("loads page after page to the end", async () => {
+  const list = listOf(rows("hgfedcba"));
+  await list.loadMore();
+  expect([shown(list), list.snapshot().phase]).toEqual(["hgf", "more"]);
+  await list.loadMore();
+  await list.loadMore();
+  await list.loadMore();
+  expect([shown(list), list.snapshot().phase]).toEqual(["hgfedcba", "end"]);
+});
+
+it("shows what is new on top, once, and forgets what is gone", async () => {
+  const all = rows("dcba");
+  const list = listOf(all);
+  await list.loadMore();
+  await list.loadMore();
+  all.unshift({ id: "e" });
+  await list.refresh();
+  await list.refresh();
+  expect(shown(list)).toBe("edcba");
+  all.splice(0, 3);
+  await list.refresh();
+  expect(shown(list)).toBe("ba");
+});
+
+it("takes rows away and puts them back where they were", async () => {
+  const list = listOf(rows("cba"));
+  await list.loadMore();
+  list.remove("b");
+  expect(shown(list)).toBe("ca");
+  await list.refresh();
+  expect(shown(list)).toBe("ca");
+  list.restore("b");
+  expect(shown(list)).toBe("cba");
+});
+
+it("tells what went wrong and goes on from there", async () => {
+  let away = true;
+  const problem = new ApiError("network", 0);
+  const list = new Paging<Row>(() =>
+    away ? Promise.reject(problem) : Promise.resolve({ items: rows("a"), nextCursor: null }),
+  );
+  await list.loadMore();
+  expect(list.snapshot()).toEqual({ items: [], phase: "error", problem });
+  away = false;
+  await list.loadMore();
+  expect(list.snapshot()).toEqual({ items: rows("a"), phase: "end", problem: null });
+});
