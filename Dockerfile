@@ -2,6 +2,13 @@
 #   docker build -t filemanager .
 #   docker run -p 8000:8000 -v filemanager:/var/lib/filemanager filemanager
 
+FROM node:20-bookworm-slim AS page
+WORKDIR /page
+COPY frontend/package.json frontend/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY frontend ./
+RUN npm run build
+
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
@@ -16,6 +23,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 
 # Cargo goes by the time of change, and a checkout may be older than the stubs.
 COPY . .
+COPY --from=page /page/out frontend/out
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     find src -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin filemanager --bin filemanager-worker

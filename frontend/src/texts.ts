@@ -212,7 +212,7 @@ export const texts = {
     choose: "Upload files",
     folder: "Upload a folder",
     region: "Add files",
-    invite: "Drop files or folders here",
+    invite: "Drop files here",
     inviteTouch: "Add files from this device",
     inviteHint: "Up to any size. You can also paste, or drop them anywhere on the page.",
     into: (place: string) => `Files go to ${place}`,

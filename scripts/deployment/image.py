@@ -28,9 +28,9 @@ def check_dockerfile():
     stages = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
     rust = manifest["package"]["rust-version"]
     expect(
-        stages == [f"rust:{rust}-slim-bookworm", "debian:bookworm-slim"],
-        f"Dockerfile: it builds from {', '.join(stages)}, but must from rust:{rust}-slim-bookworm (the rust-version of "
-        "Cargo.toml) and debian:bookworm-slim",
+        stages == ["node:20-bookworm-slim", f"rust:{rust}-slim-bookworm", "debian:bookworm-slim"],
+        f"Dockerfile: it builds from {', '.join(stages)}, but must from node:20-bookworm-slim, "
+        f"rust:{rust}-slim-bookworm (the rust-version of Cargo.toml) and debian:bookworm-slim",
     )
     for target in (target for kind in ("bin", "test", "bench") for target in manifest.get(kind, [])):
         expect("path" in target, f"Cargo.toml: {target['name']} needs a path: Dockerfile makes a stub of it from that")

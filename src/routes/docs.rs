@@ -1,11 +1,11 @@
-//! The API's description, a page to read it, and the front page.
+//! The API's description, and a page to read it.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
@@ -13,14 +13,11 @@ use utoipa_swagger_ui::Config;
 use super::errors::ApiError;
 use crate::app::ApiState;
 
-const FRONT_PAGE: &str = include_str!("front_page.html");
-
 pub(super) fn routes(description: &OpenApi) -> Router<ApiState> {
     let json = description.to_json().unwrap_or_default();
     let pages = Arc::new(Config::from("/openapi.json"));
     let index = Arc::clone(&pages);
     Router::new()
-        .route("/", get(|| async { Html(FRONT_PAGE) }))
         .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], json) }))
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| async move { page("", &index) }))

@@ -9,6 +9,7 @@ mod file;
 mod health;
 mod observe;
 mod owner;
+mod page;
 mod resume;
 mod upload;
 
@@ -84,7 +85,8 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
     let (router, description) = described();
     let router = router
         .merge(docs::routes(&description))
-        .fallback(|| async { ApiError::not_found() })
+        .merge(page::routes())
+        .fallback(page::file)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), only_when_prepared))
         .layer(CatchPanicLayer::custom(panicked))

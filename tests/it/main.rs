@@ -15,6 +15,7 @@ mod kills;
 mod nodes;
 mod operator;
 mod owners;
+mod page;
 mod postman;
 mod proof;
 mod storage;
