@@ -16,8 +16,8 @@ const config = [
     // What describes a whole suite is a function too.
     { files: ["**/*.test.ts", "e2e/**"], rules: { "max-lines-per-function": "off" } },
     // Its lines are what the test shows.
-  { files: ["e2e/**"], rules: { "no-console": "off" } },
-  { ignores: ["out/", ".next/", "next-env.d.ts", "src/lib/api/schema.d.ts"] },
+    { files: ["e2e/**"], rules: { "no-console": "off" } },
+    { ignores: ["out/", ".next/", "next-env.d.ts", "src/lib/api/schema.d.ts"] },
 ];
 
 export default config;
