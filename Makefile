@@ -3,7 +3,7 @@
 .PHONY: run test lint page unit bench coverage openapi
 
 run:
-	npm ci --prefix frontend --no-audit --no-fund --loglevel=error
+	npm install --no-save --prefix frontend --no-audit --no-fund --loglevel=error
 	npm run --prefix frontend --silent build
 	cargo build --release --locked
 	@exec target/release/filemanager
