@@ -73,7 +73,7 @@ export const texts = {
   },
 
   theme: {
-    button: "Colour scheme",
+    button: (now: string) => `Colour scheme: ${now}`,
     system: "Like the system",
     light: "Light",
     dark: "Dark",
@@ -101,8 +101,7 @@ export const texts = {
     noMatch: (query: string) => `Nobody is called “${query}”`,
     noMatchHint: "Look for another name, or create this user.",
     createNamed: (name: string) => `Create “${name}”`,
-    menu: (name: string) => `User menu: ${name}`,
-    current: "You are",
+    menu: (name: string) => `You are ${name}`,
     switch: "Switch user",
     delete: "Delete user…",
     deleteTitle: (name: string) => `Delete ${name}?`,
@@ -216,7 +215,7 @@ export const texts = {
     inviteTouch: "Add files from this device",
     inviteHint: "Up to any size. You can also paste, or drop them anywhere on the page.",
     into: (place: string) => `Files go to ${place}`,
-    intoAppointment: (name: string) => `“${name}”`,
+    intoAppointment: (name: string | null) => (name === null ? "this appointment" : `“${name}”`),
     intoFiles: (name: string) => `the files of ${name}`,
     noPlace: "Choose a user first",
     noPlaceHint: "Then files can be added.",
@@ -285,6 +284,7 @@ export const texts = {
     needsPermission: "Left from an earlier visit. One click, and it goes on where it was.",
     needsFile: "Left from an earlier visit. Choose the same file, and it goes on where it was.",
     needsNothing: "Left from an earlier visit.",
+    moveHere: "Put it here",
     moveTo: (place: string) => `Put it into ${place}`,
     announceReady: (name: string) => `${name} is uploaded.`,
     announceManyReady: (amount: number) => `${counted(amount, "file")} are uploaded.`,
@@ -295,6 +295,8 @@ export const texts = {
 
   phases,
   problem: ({ kind, detail }: Problem) => problems[kind](detail),
+
+  toasts: "Messages",
 
   notFound: {
     title: "This page does not exist",

@@ -19,7 +19,7 @@ const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 /// into its documents.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src * data: blob:; \
-     media-src * blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+     media-src * blob:; frame-src blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
 
 #[derive(RustEmbed)]
@@ -51,6 +51,16 @@ pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     match Page::get(path) {
         Some(file) => answer(path, file, &headers),
+        None => nothing(&headers),
+    }
+}
+
+/// A person who mistyped an address sees a page; a program gets the envelope.
+fn nothing(asked: &HeaderMap) -> Response {
+    let is_browser =
+        asked.get(header::ACCEPT).is_some_and(|kinds| String::from_utf8_lossy(kinds.as_bytes()).contains("text/html"));
+    match Page::get("404.html").filter(|_| is_browser) {
+        Some(file) => (StatusCode::NOT_FOUND, answer("404.html", file, &HeaderMap::new())).into_response(),
         None => ApiError::not_found().into_response(),
     }
 }

@@ -182,23 +182,27 @@ async fn a_file_whose_bytes_are_gone_fails_with_a_sentence_and_can_be_tried_agai
     let deployment = Deployment::embedded().await;
     let api = deployment.api().await;
     let client = api.client();
-    let upload = client.init(&[]).await;
-    client.chunk(&upload, 0, b"abc").await.data();
-    client.chunk(&upload, 2, b"ghi").await.data();
-    client.chunk(&upload, 1, b"def").await.data();
-    let staged = deployment.folder.path().join("data/staging").join(&upload);
-    let kept = std::fs::read(&staged).unwrap();
-    std::fs::write(&staged, b"").unwrap();
-    let file = client.complete(&upload, 3, 9, &[]).await.data();
-    let status = client.done(&file, None).await;
-    assert_eq!(status["status"], "FAILURE");
-    assert!(status["error"].as_str().unwrap().ends_with('.'), "{status}");
-    let link = client.http.get(file["download_url"].as_str().unwrap()).send().await.unwrap();
-    assert_eq!(link.status(), 409);
-    std::fs::write(&staged, kept).unwrap();
-    let again = client.post("/file/upload/retry/", &[("file_id", file["id"].as_str().unwrap())]).await.data();
-    assert_eq!((&again["id"], again["status"].as_str().unwrap()), (&file["id"], "PENDING"));
-    assert_eq!(client.download(&file, None).await, b"abcdefghi");
+    // What must be moved together, and what stands as it is.
+    let cases: [&[(usize, &[u8])]; 2] = [&[(0, b"abc"), (2, b"ghi"), (1, b"def")], &[(0, b"abcdefghi")]];
+    for chunks in cases {
+        let upload = client.init(&[]).await;
+        for &(index, content) in chunks {
+            client.chunk(&upload, index, content).await.data();
+        }
+        let staged = deployment.folder.path().join("data/staging").join(&upload);
+        let kept = std::fs::read(&staged).unwrap();
+        std::fs::write(&staged, &kept[..kept.len() - 1]).unwrap();
+        let file = client.complete(&upload, chunks.len(), 9, &[]).await.data();
+        let status = client.done(&file, None).await;
+        assert_eq!(status["status"], "FAILURE");
+        assert!(status["error"].as_str().unwrap().ends_with('.'), "{status}");
+        let link = client.http.get(file["download_url"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(link.status(), 409);
+        std::fs::write(&staged, kept).unwrap();
+        let again = client.post("/file/upload/retry/", &[("file_id", file["id"].as_str().unwrap())]).await.data();
+        assert_eq!((&again["id"], again["status"].as_str().unwrap()), (&file["id"], "PENDING"));
+        assert_eq!(client.download(&file, None).await, b"abcdefghi");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import type { ReactNode } from "react";
 import { Shell } from "@/components/shell/shell";
+import { EARLY_SCRIPT } from "@/lib/theme";
 import { texts } from "@/texts";
 import "./globals.css";
 
@@ -8,8 +9,10 @@ export const metadata: Metadata = { title: texts.product, description: texts.des
 
 export default function Layout({ children }: { children: ReactNode }) {
   return (
-    <html lang="en">
+    // The early script may have set the theme before React comes to look.
+    <html lang="en" suppressHydrationWarning>
       <body>
+        <script dangerouslySetInnerHTML={{ __html: EARLY_SCRIPT }} />
         <Shell>{children}</Shell>
       </body>
     </html>

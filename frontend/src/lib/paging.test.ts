@@ -48,17 +48,6 @@ it("shows what is new on top, once, and forgets what is gone", async () => {
   expect(shown(list)).toBe("ba");
 });
 
-it("takes rows away and puts them back where they were", async () => {
-  const list = listOf(rows("cba"));
-  await list.loadMore();
-  list.remove("b");
-  expect(shown(list)).toBe("ca");
-  await list.refresh();
-  expect(shown(list)).toBe("ca");
-  list.restore("b");
-  expect(shown(list)).toBe("cba");
-});
-
 it("tells what went wrong and goes on from there", async () => {
   let away = true;
   const problem = new ApiError("network", 0);

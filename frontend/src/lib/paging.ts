@@ -13,7 +13,6 @@ export interface PagingSnapshot<Item> {
 export class Paging<Item extends { id: string }> {
   private shown: PagingSnapshot<Item> = { items: [], phase: "more", problem: null };
   private cursor: string | null = null;
-  private readonly hidden = new Map<string, { item: Item; place: number }>();
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly load: (cursor: string | undefined) => Promise<Page<Item>>) {}
@@ -33,7 +32,7 @@ export class Paging<Item extends { id: string }> {
       const page = await this.load(this.cursor ?? undefined);
       this.cursor = page.nextCursor;
       const known = new Set(this.shown.items.map(({ id }) => id));
-      const news = page.items.filter(({ id }) => !known.has(id) && !this.hidden.has(id));
+      const news = page.items.filter(({ id }) => !known.has(id));
       this.show({ items: [...this.shown.items, ...news], phase: page.nextCursor === null ? "end" : "more" });
     } catch (problem) {
       if (!isAbort(problem)) this.show({ phase: "error", problem });
@@ -44,27 +43,10 @@ export class Paging<Item extends { id: string }> {
   async refresh(): Promise<void> {
     const page = await this.load(undefined).catch(() => null);
     if (!page) return;
-    const top = page.items.filter(({ id }) => !this.hidden.has(id));
     const fresh = new Set(page.items.map(({ id }) => id));
     // All there is fits on this page: what is not on it is gone.
     const rest = page.nextCursor === null ? [] : this.shown.items.filter(({ id }) => !fresh.has(id));
-    this.show({ items: [...top, ...rest] });
-  }
-
-  /** Takes a row off the list; {@link restore} puts it back where it was. */
-  remove(id: string): void {
-    const place = this.shown.items.findIndex((item) => item.id === id);
-    const item = this.shown.items[place];
-    if (!item) return;
-    this.hidden.set(id, { item, place });
-    this.show({ items: this.shown.items.filter((other) => other.id !== id) });
-  }
-
-  restore(id: string): void {
-    const found = this.hidden.get(id);
-    if (!found) return;
-    this.hidden.delete(id);
-    this.show({ items: this.shown.items.toSpliced(found.place, 0, found.item) });
+    this.show({ items: [...page.items, ...rest] });
   }
 
   private show(change: Partial<PagingSnapshot<Item>>): void {

@@ -285,6 +285,10 @@ fn assemble(staging: &Path, compacted: &Path, target: &Path, pieces: &[(u64, u64
         }
         Err(error) => return Err(error),
     };
+    // To make it longer would fill what was lost with zeros.
+    if source.metadata()?.len() < pieces.last().map_or(0, |&(start, length)| start + length) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is shorter than its chunks"));
+    }
     let mut end = 0;
     let gapless = pieces.iter().all(|&(start, length)| {
         let follows = start == end;

@@ -1,12 +1,15 @@
 "use client";
 
 import { useMemo } from "react";
+import { UserGone } from "@/components/users/user-gone";
 import { Files } from "@/components/files/files";
+import { usePaging } from "@/components/shell/use-paging";
 import { usePerson } from "@/components/shell/use-person";
+import { usePlace } from "@/components/shell/use-place";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { AddFiles } from "@/components/upload/add-files";
 import { Users } from "@/components/users/users";
-import { listFiles, type FileRow } from "@/lib/api/client";
+import { isNotFound, listFiles, type FileRow } from "@/lib/api/client";
 import { Paging } from "@/lib/paging";
 import type { Person } from "@/lib/session";
 import { texts } from "@/texts";
@@ -19,10 +22,13 @@ export default function Page() {
 
 function AllFiles({ person: { id, name } }: { person: Person }) {
   const list = useMemo(() => new Paging<FileRow>((cursor) => listFiles(id, { cursor })), [id]);
+  const gone = isNotFound(usePaging(list).problem);
+  usePlace(id, null, gone ? null : texts.upload.intoFiles(name));
+  if (gone) return <UserGone />;
   return (
     <section className="space-y-5">
       <h1 className="text-2xl font-semibold">{texts.files_.title}</h1>
-      <AddFiles owner={{ userId: id, appointmentId: null }} place={texts.upload.intoFiles(name)} />
+      <AddFiles />
       <Files label={texts.files_.list} list={list} />
     </section>
   );

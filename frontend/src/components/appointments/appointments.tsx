@@ -1,19 +1,24 @@
 "use client";
 
-import { CalendarDays, UserX } from "lucide-react";
+import { CalendarDays, Trash2 } from "lucide-react";
 import Link from "next/link";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
+import { deleteLater, deletions } from "@/components/shell/delete-later";
 import { Endless } from "@/components/shell/endless";
 import { NameForm } from "@/components/shell/name-form";
 import { usePaging } from "@/components/shell/use-paging";
-import { Button } from "@/components/ui/button";
+import { useSearchEverything } from "@/components/shell/use-search-everything";
+import { usePlace } from "@/components/shell/use-place";
+import { useStore } from "@/components/shell/use-store";
+import { IconButton } from "@/components/ui/button";
 import { Name } from "@/components/ui/name";
-import { Notice } from "@/components/ui/notice";
 import { SearchField } from "@/components/ui/search-field";
-import { ApiError, createAppointment, listAppointments, type Appointment } from "@/lib/api/client";
+import { UserGone } from "@/components/users/user-gone";
+import { createAppointment, deleteAppointment, isNotFound, listAppointments, type Appointment } from "@/lib/api/client";
+import { learnNames } from "@/lib/appointment-names";
 import { date } from "@/lib/format";
 import { Paging } from "@/lib/paging";
-import { choose, type Person } from "@/lib/session";
+import type { Person } from "@/lib/session";
 import { texts } from "@/texts";
 
 /** The appointments of a user. */
@@ -21,9 +26,14 @@ export function Appointments({ person }: { person: Person }) {
   const list = useMemo(() => new Paging<Appointment>((cursor) => listAppointments(person.id, { cursor })), [person.id]);
   const shown = usePaging(list);
   const [query, setQuery] = useState("");
-  if (shown.problem instanceof ApiError && shown.problem.kind === "notFound") return <UserGone />;
+  const hidden = useStore(deletions.hidden);
   const wanted = query.trim().toLocaleLowerCase();
-  const items = shown.items.filter(({ name }) => name.toLocaleLowerCase().includes(wanted));
+  const gone = isNotFound(shown.problem);
+  usePlace(person.id, null, gone ? null : texts.upload.intoFiles(person.name));
+  useEffect(() => learnNames(shown.items), [shown.items]);
+  useSearchEverything(list, shown, wanted);
+  if (gone) return <UserGone />;
+  const items = shown.items.filter(({ id, name }) => !hidden.has(id) && name.toLocaleLowerCase().includes(wanted));
   const empty = wanted
     ? { title: texts.appointments.noMatch(query), hint: texts.appointments.noMatchHint }
     : { title: texts.appointments.empty, hint: texts.appointments.emptyHint };
@@ -56,26 +66,26 @@ export function Appointments({ person }: { person: Person }) {
 
 function Row({ appointment }: { appointment: Appointment }) {
   const { id, name, date: made, files } = appointment;
+  const remove = () => {
+    const wording = {
+      deleted: texts.appointments.deleted(name),
+      restored: texts.appointments.restored(name),
+      failed: texts.appointments.deleteFailed(name),
+    };
+    deleteLater(id, wording, (keepalive) => deleteAppointment(id, { keepalive }));
+  };
   return (
-    <Link href={`/appointment/?id=${id}`} className="flex min-h-16 items-center gap-3 px-4 py-2 hover:bg-hover">
+    <div className="relative flex min-h-16 items-center gap-3 px-4 py-2 hover:bg-hover">
       <CalendarDays aria-hidden className="size-5 shrink-0 text-soft" />
-      <span className="min-w-0 flex-1">
+      <Link href={`/appointment/?id=${id}`} className="min-w-0 flex-1 after:absolute after:inset-0">
         <Name className="block font-medium">{name}</Name>
         <span className="text-sm text-soft">
           {date(made)} · {texts.appointments.files(files.length)}
         </span>
-      </span>
-    </Link>
-  );
-}
-
-/** Somebody deleted the user that this browser remembers. */
-export function UserGone() {
-  return (
-    <Notice level={1} icon={UserX} title={texts.users.goneTitle} hint={texts.users.goneHint}>
-      <Button look="primary" onClick={() => choose(null)}>
-        {texts.users.goneAction}
-      </Button>
-    </Notice>
+      </Link>
+      <IconButton label={texts.appointments.delete(name)} onClick={remove} className="z-10">
+        <Trash2 aria-hidden className="size-4" />
+      </IconButton>
+    </div>
   );
 }

@@ -37,7 +37,10 @@ export function Endless<Item extends { id: string }>(props: EndlessProps<Item>) 
     <div className="overflow-hidden rounded-xl border border-line bg-surface shadow-low">
       <ul aria-label={label} className="divide-y divide-line">
         {items.map((item) => (
-          <li key={item.id}>{children(item)}</li>
+          // What is out of sight is not drawn.
+          <li key={item.id} className="[contain-intrinsic-size:auto_4rem] [content-visibility:auto]">
+            {children(item)}
+          </li>
         ))}
       </ul>
       {phase === "loading" && <SkeletonRows rows={items.length > 0 ? 2 : 6} />}

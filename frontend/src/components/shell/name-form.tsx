@@ -48,7 +48,7 @@ export function NameForm({ label, placeholder, submit, create }: NameFormProps) 
           onChange={(event) => setName(event.target.value)}
         />
       </div>
-      <Button type="submit" look="primary" disabled={busy} className="mt-7">
+      <Button type="submit" look="primary" disabled={busy} className="sm:mt-7">
         {submit}
       </Button>
     </form>

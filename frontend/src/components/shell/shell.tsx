@@ -1,28 +1,39 @@
 "use client";
 
-import { FolderOpen, LogOut } from "lucide-react";
+import { FolderOpen } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import type { ReactNode } from "react";
-import { IconButton } from "@/components/ui/button";
-import { Name } from "@/components/ui/name";
+import { useEffect, type ReactNode } from "react";
+import { Toaster } from "sonner";
+import { Opened } from "@/components/files/opened";
+import { DropAnywhere } from "@/components/upload/drop-anywhere";
 import { UploadPanel } from "@/components/upload/panel";
-import { choose } from "@/lib/session";
+import { UserMenu } from "@/components/users/user-menu";
+import { readTheme, themeStore } from "@/lib/theme";
 import { texts } from "@/texts";
+import { ConnectionBanner } from "./connection-banner";
+import { ThemeButton } from "./theme-button";
 import { usePerson } from "./use-person";
+import { useStore } from "./use-store";
 
 /** What stands around every view. It stays when the view changes, and uploads go on. */
 export function Shell({ children }: { children: ReactNode }) {
+  const theme = useStore(themeStore);
+  useEffect(readTheme, []);
   return (
     <>
       <a href="#content" className="sr-only focus:not-sr-only focus:absolute focus:m-2 focus:bg-raised focus:p-2">
         {texts.common.skip}
       </a>
+      <ConnectionBanner />
       <Header />
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-3xl px-4 py-6 pb-40 outline-none">
         {children}
       </main>
       <UploadPanel />
+      <Opened />
+      <DropAnywhere />
+      <Toaster theme={theme} position="bottom-left" containerAriaLabel={texts.toasts} />
     </>
   );
 }
@@ -36,19 +47,15 @@ function Header() {
           <FolderOpen aria-hidden className="size-5 text-accent-ink" />
           {texts.product}
         </Link>
+        <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1 sm:order-last">
+          {person && <UserMenu person={person} />}
+          <ThemeButton />
+        </div>
         {person && (
-          <nav aria-label={texts.navigation.label} className="flex gap-1">
+          <nav aria-label={texts.navigation.label} className="flex gap-1 max-sm:w-full">
             <Tab href="/">{texts.navigation.appointments}</Tab>
             <Tab href="/files/">{texts.navigation.files}</Tab>
           </nav>
-        )}
-        {person && (
-          <div className="ml-auto flex min-w-0 items-center gap-1 text-soft">
-            <Name className="max-w-40">{person.name}</Name>
-            <IconButton label={texts.users.switch} onClick={() => choose(null)}>
-              <LogOut aria-hidden className="size-4" />
-            </IconButton>
-          </div>
         )}
       </div>
     </header>

@@ -14,7 +14,7 @@ interface DialogProps {
   description?: ReactNode;
   /** As wide as a form, or as a preview. */
   wide?: boolean;
-  children: ReactNode;
+  children?: ReactNode;
   /** Stays in sight while the content scrolls. */
   footer?: ReactNode;
 }
@@ -45,7 +45,15 @@ export function Dialog({ open, onOpenChange, title, description, wide = false, c
               </IconButton>
             </Radix.Close>
           </header>
-          <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-5 pb-5">{children}</div>
+          {children && (
+            // It can be scrolled by keyboard.
+            <div
+              tabIndex={0}
+              className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-5 pt-1 pb-5 -outline-offset-2"
+            >
+              {children}
+            </div>
+          )}
           {footer && (
             <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]">
               {footer}

@@ -6,6 +6,16 @@ export function Skeleton({ className }: { className?: string }) {
   return <span aria-hidden className={clsx("block animate-pulse rounded-md bg-sunken", className)} />;
 }
 
+/** In place of a picture or a text. */
+export function SkeletonBlock({ label }: { label: string }) {
+  return (
+    <div role="status">
+      <span className="sr-only">{label}</span>
+      <Skeleton className="h-40" />
+    </div>
+  );
+}
+
 /** Rows as high as the real ones, so that nothing jumps when those come. */
 export function SkeletonRows({ rows = 6, className = "h-16" }: { rows?: number; className?: string }) {
   return (

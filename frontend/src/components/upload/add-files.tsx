@@ -1,54 +1,76 @@
 "use client";
 
-import { Upload } from "lucide-react";
-import { useRef, useState, type DragEvent } from "react";
+import { FolderUp, Lock, Upload } from "lucide-react";
+import dynamic from "next/dynamic";
+import { useRef, useState, type ChangeEvent } from "react";
+import { useStore } from "@/components/shell/use-store";
 import { Button } from "@/components/ui/button";
-import type { Owner } from "@/lib/uploader/types";
+import { Switch } from "@/components/ui/switch";
+import { nextCredential } from "@/lib/credentials";
+import { currentPlace } from "@/lib/place";
 import { texts } from "@/texts";
-import { theUploader } from "./uploader";
+import { addFiles, pickFiles } from "./add";
 
-/** Where files are dropped, or chosen. */
-export function AddFiles({ owner, place }: { owner: Owner; place: string }) {
-  const input = useRef<HTMLInputElement>(null);
-  const [over, setOver] = useState(false);
-  const add = (files: FileList | null) => {
-    theUploader().add(Array.from(files ?? [], (file) => ({ file, credential: null, ...owner })));
-  };
-  const drag = (event: DragEvent, isOver: boolean) => {
-    event.preventDefault();
-    setOver(isOver);
+const KeepPrivate = dynamic(() => import("./keep-private"), { ssr: false });
+
+/** React does not know of it. */
+const wholeFolder = { webkitdirectory: "" };
+
+/** Where files are chosen, and whether they are private. They can be dropped anywhere. */
+export function AddFiles() {
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const place = useStore(currentPlace);
+  const chosen = (event: ChangeEvent<HTMLInputElement>) => {
+    addFiles(Array.from(event.target.files ?? [], (file) => ({ file })));
+    event.target.value = "";
   };
   return (
     <section
       aria-label={texts.upload.region}
-      onDragOver={(event) => drag(event, true)}
-      onDragLeave={(event) => drag(event, false)}
-      onDrop={(event) => {
-        drag(event, false);
-        add(event.dataTransfer.files);
-      }}
-      className={`flex flex-wrap items-center justify-between gap-3 rounded-xl border border-dashed p-4 ${over ? "border-accent bg-accent-soft" : "border-line-strong bg-surface"}`}
+      className="space-y-3 rounded-xl border border-dashed border-line-strong bg-surface p-4"
     >
-      <div className="min-w-0">
-        <p className="font-medium">{texts.upload.invite}</p>
-        <p className="text-sm text-soft wrap-anywhere">{texts.upload.into(place)}</p>
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <div className="min-w-48 flex-1">
+          <p className="font-medium touch:hidden">{texts.upload.invite}</p>
+          <p className="hidden font-medium touch:block">{texts.upload.inviteTouch}</p>
+          <p className="text-sm text-soft wrap-anywhere">{place && texts.upload.into(place.name)}</p>
+        </div>
+        <input ref={files} type="file" multiple hidden data-testid="files" onChange={chosen} />
+        <input ref={folder} type="file" {...wholeFolder} hidden data-testid="folder" onChange={chosen} />
+        <div className="flex flex-wrap gap-2">
+          <Button onClick={() => folder.current?.click()} className="touch:hidden">
+            <FolderUp aria-hidden className="size-4" />
+            {texts.upload.folder}
+          </Button>
+          <Button look="primary" onClick={() => pickFiles() || files.current?.click()}>
+            <Upload aria-hidden className="size-4" />
+            {texts.upload.choose}
+          </Button>
+        </div>
       </div>
-      <input
-        ref={input}
-        type="file"
-        multiple
-        className="sr-only"
-        tabIndex={-1}
-        aria-label={texts.upload.choose}
-        onChange={(event) => {
-          add(event.target.files);
-          event.target.value = "";
-        }}
-      />
-      <Button look="primary" onClick={() => input.current?.click()}>
-        <Upload aria-hidden className="size-4" />
-        {texts.upload.choose}
-      </Button>
+      <Visibility />
     </section>
+  );
+}
+
+function Visibility() {
+  const credential = useStore(nextCredential);
+  const [asking, setAsking] = useState(false);
+  const hint = credential ? texts.credential.ready(Object.keys(credential).length) : texts.upload.publicHint;
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 border-t border-line pt-2">
+      <Switch
+        label={texts.upload.private}
+        hint={texts.upload.privateHint}
+        checked={credential !== null}
+        onChange={(isPrivate) => (isPrivate ? setAsking(true) : nextCredential.set(null))}
+      />
+      <p className="flex items-center gap-1.5 text-sm text-soft">
+        {credential && <Lock aria-hidden className="size-3.5" />}
+        {hint}
+      </p>
+      {asking && <KeepPrivate onClose={() => setAsking(false)} />}
+    </div>
   );
 }

@@ -1,16 +1,17 @@
 "use client";
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
 import { bytes, duration } from "@/lib/format";
 import type { Totals } from "@/lib/uploader/types";
 import { texts } from "@/texts";
+import { Announcements } from "./announcements";
 import { UploadRow } from "./row";
 import { theUploader, useUploads } from "./uploader";
 
-const ROW = 76;
+const ROW = 84;
 
 /** All uploads of this tab. Rows out of sight are not drawn. */
 export function UploadPanel() {
@@ -24,12 +25,14 @@ export function UploadPanel() {
     getItemKey: (index) => uploads[index]?.id ?? index,
     overscan: 4,
   });
+  useStayed(totals.active > 0);
   if (uploads.length === 0) return null;
   return (
     <aside
       aria-label={texts.panel.label}
       className="fixed inset-x-0 bottom-0 z-40 flex max-h-[60dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
     >
+      <Announcements snapshot={{ uploads, totals }} />
       <Summary totals={totals} />
       <div ref={scroller} tabIndex={0} role="group" aria-label={texts.panel.list} className="overflow-y-auto">
         <ul className="relative" style={{ height: rows.getTotalSize() }}>
@@ -51,6 +54,16 @@ export function UploadPanel() {
       </div>
     </aside>
   );
+}
+
+/** Asks before the page is left while something goes up. */
+function useStayed(isActive: boolean): void {
+  useEffect(() => {
+    if (!isActive) return;
+    const ask = (event: Event) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [isActive]);
 }
 
 function Summary({ totals }: { totals: Totals }) {

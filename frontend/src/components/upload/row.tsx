@@ -1,16 +1,20 @@
 "use client";
 
-import { Pause, Play, RotateCw, X } from "lucide-react";
+import { Eye, Pause, Play, RotateCw, X } from "lucide-react";
 import { useRef } from "react";
+import { useStore } from "@/components/shell/use-store";
 import { Button, IconButton } from "@/components/ui/button";
 import { Name } from "@/components/ui/name";
 import { Progress } from "@/components/ui/progress";
 import { bytes, duration } from "@/lib/format";
+import { openedFile } from "@/lib/opened";
+import { currentPlace } from "@/lib/place";
 import type { UploadView } from "@/lib/uploader/types";
 import { texts } from "@/texts";
 import { theUploader } from "./uploader";
 
 const TROUBLED = ["refused", "failed"];
+const HOMELESS = ["userGone", "appointmentGone"];
 
 export function UploadRow({ upload }: { upload: UploadView }) {
   const { name, size, sent, phase, problem } = upload;
@@ -26,7 +30,7 @@ export function UploadRow({ upload }: { upload: UploadView }) {
         />
         <p
           title={problem ? texts.problem(problem) : undefined}
-          className={`truncate text-xs ${problem ? "text-bad" : "text-soft"}`}
+          className={`line-clamp-2 text-xs ${problem ? "text-bad" : "text-soft"}`}
         >
           {problem ? texts.problem(problem) : facts(upload)}
         </p>
@@ -47,7 +51,7 @@ function facts({ phase, needs, size, sent, speed, secondsLeft }: UploadView): st
   return parts.filter(Boolean).join(" · ");
 }
 
-function Actions({ upload: { id, name, phase, needs } }: { upload: UploadView }) {
+function Actions({ upload: { id, name, phase, needs, problem, fileId } }: { upload: UploadView }) {
   const uploader = theUploader();
   const pausable = phase === "sending" || phase === "waiting" || phase === "retrying";
   return (
@@ -63,6 +67,12 @@ function Actions({ upload: { id, name, phase, needs } }: { upload: UploadView })
           <Play aria-hidden className="size-4" />
         </IconButton>
       )}
+      {problem && HOMELESS.includes(problem.kind) && <MoveHere id={id} />}
+      {phase === "ready" && fileId && (
+        <IconButton label={texts.panel.open(name)} onClick={() => openedFile.set({ id: fileId, name })}>
+          <Eye aria-hidden className="size-4" />
+        </IconButton>
+      )}
       {(TROUBLED.includes(phase) || phase === "retrying") && (
         <IconButton label={texts.panel.retry(name)} onClick={() => uploader.retry(id)}>
           <RotateCw aria-hidden className="size-4" />
@@ -74,6 +84,17 @@ function Actions({ upload: { id, name, phase, needs } }: { upload: UploadView })
         </IconButton>
       )}
     </div>
+  );
+}
+
+/** Its place was deleted: it can go to where the person is now. */
+function MoveHere({ id }: { id: string }) {
+  const place = useStore(currentPlace);
+  if (!place) return null;
+  return (
+    <Button size="small" onClick={() => theUploader().retry(id, place.owner)} title={texts.panel.moveTo(place.name)}>
+      {texts.panel.moveHere}
+    </Button>
   );
 }
 

@@ -5,6 +5,7 @@ import { useMemo, useState } from "react";
 import { Endless } from "@/components/shell/endless";
 import { NameForm } from "@/components/shell/name-form";
 import { usePaging } from "@/components/shell/use-paging";
+import { useSearchEverything } from "@/components/shell/use-search-everything";
 import { Name } from "@/components/ui/name";
 import { SearchField } from "@/components/ui/search-field";
 import { createUser, listUsers, type User } from "@/lib/api/client";
@@ -18,6 +19,7 @@ export function Users() {
   const shown = usePaging(list);
   const [query, setQuery] = useState("");
   const wanted = query.trim().toLocaleLowerCase();
+  useSearchEverything(list, shown, wanted);
   const items = shown.items.filter(({ name }) => name.toLocaleLowerCase().includes(wanted));
   const empty = wanted
     ? { icon: UserRound, title: texts.users.noMatch(query), hint: texts.users.noMatchHint }

@@ -1,5 +1,5 @@
 /** Sends a chunk. By `XMLHttpRequest`, because `fetch` does not tell how far a body is on its way. */
-import { BASE_URL } from "./client";
+import { BASE_URL, noteNoAnswer } from "./client";
 import { ApiError, errorOf } from "./error";
 
 /** The bytes go from the disk to the network without passing through the page. Throws `ApiError`. */
@@ -20,7 +20,10 @@ export function putChunk(
       if (request.status === 200) return resolve();
       reject(errorOf(request.status, parsed(request.responseText), request.getResponseHeader("retry-after")));
     };
-    request.onerror = () => reject(new ApiError("network", 0));
+    request.onerror = () => {
+      noteNoAnswer();
+      reject(new ApiError("network", 0));
+    };
     request.onabort = () => reject(signal.reason);
     request.onloadend = () => signal.removeEventListener("abort", stop);
     request.open("PUT", `${BASE_URL}/api/v1/file/upload/${uploadId}/chunk/${index}`);

@@ -1,6 +1,7 @@
 /** The service's routes as functions. Types come from its description; each throws {@link ApiError}. */
 import createClient from "openapi-fetch";
-import { ApiError, errorOf, errorOfFetch } from "./error";
+import { noteAnswer, noteSilence } from "../connection";
+import { ApiError, errorOf, errorOfFetch, isAbort } from "./error";
 import type { components, paths } from "./schema";
 
 export { ApiError, isAbort, type ApiErrorKind } from "./error";
@@ -43,7 +44,23 @@ const DEVELOPMENT_URL = process.env.NODE_ENV === "development" ? "http://localho
 /** Where the service is: where the page came from, but in development. */
 export const BASE_URL = process.env.NEXT_PUBLIC_API_URL ?? DEVELOPMENT_URL;
 
-const client = createClient<paths>({ baseUrl: BASE_URL, fetch: (request) => fetch(request) });
+const client = createClient<paths>({ baseUrl: BASE_URL, fetch: watched });
+
+export function noteNoAnswer(): void {
+  noteSilence(() => fetch(`${BASE_URL}/health/live`));
+}
+
+/** Lets the page know whether the service can be reached. */
+async function watched(request: Request): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    noteAnswer();
+    return response;
+  } catch (cause) {
+    if (!isAbort(cause)) noteNoAnswer();
+    throw cause;
+  }
+}
 
 export function listUsers({ cursor, limit, ...options }: PageOptions = {}): Promise<Page<User>> {
   return pageOf(client.GET("/api/v1/users", { params: { query: pageQuery(cursor, limit) }, ...given(options) }));
@@ -167,6 +184,11 @@ export function credentialHeaders(credential: Credential | null | undefined): Re
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   return { "x-file-credential": ascii };
+}
+
+/** Whether the server said that there is no such thing. */
+export function isNotFound(problem: unknown): boolean {
+  return problem instanceof ApiError && problem.kind === "notFound";
 }
 
 interface Answer<Envelope> {

@@ -50,7 +50,7 @@ describe("the outcome of a file", () => {
       .then((told) => (outcome = told));
     await clock.until(() => outcome !== null);
     expect(outcome).toEqual({ status: "SUCCESS", error: undefined });
-    expect(clock.now()).toBe(1_000_000 + 250 + 500);
+    expect(clock.now()).toBe(1_000_000 + 100 + 200);
   });
 
   it("is waited for with one stream at a time", async () => {

@@ -3,7 +3,7 @@ import type { StatusAnswer } from "../api/client";
 import { dataOfEvents } from "./events";
 import type { Clock, Outcome } from "./ports";
 
-const FIRST_PAUSE = 250;
+const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
 
 /** How a file's status is come by. Calls throw `ApiError`. */

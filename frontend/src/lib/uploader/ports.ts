@@ -15,12 +15,16 @@ export interface Received {
   received: readonly { index: number; size: number }[];
 }
 
-/** What the server is told of a file, before its bytes and after. */
+/** What the server is told of a file before its bytes. */
 export interface FileFacts {
   filename: string;
   total_size: number;
   content_type: string;
   file_extension: string;
+}
+
+/** What it is told after them. Whose the file is comes last of all: until then, it can find another place. */
+export interface OwnedFacts extends FileFacts {
   user_id: string | null;
   appointment_id: string | null;
 }
@@ -49,7 +53,7 @@ export interface Server {
     onProgress: (sent: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
-  complete(uploadId: string, chunks: number, facts: FileFacts, signal: AbortSignal): Promise<Made>;
+  complete(uploadId: string, chunks: number, facts: OwnedFacts, signal: AbortSignal): Promise<Made>;
   /** Waits until the file is made or is known not to be. */
   outcome(fileId: string, credential: Credential | null, signal: AbortSignal): Promise<Outcome>;
   retry(fileId: string, credential: Credential | null, signal: AbortSignal): Promise<void>;

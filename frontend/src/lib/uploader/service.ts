@@ -12,7 +12,7 @@ import {
 } from "../api/client";
 import { putChunk } from "../api/chunk";
 import { Waiter } from "./outcome";
-import type { Clock, FileFacts, Made, Opened, Received, Server } from "./ports";
+import type { Clock, Made, Opened, Received, Server } from "./ports";
 
 export function service(clock: Clock): Server {
   const waiter = new Waiter(clock);
@@ -21,7 +21,7 @@ export function service(clock: Clock): Server {
       initUpload({ ...facts, ...visibility(credential) }, { signal }),
     received: (uploadId, signal): Promise<Received> => uploadState(uploadId, { signal }),
     putChunk,
-    complete: (uploadId, chunks, facts: FileFacts, signal): Promise<Made> =>
+    complete: (uploadId, chunks, facts, signal): Promise<Made> =>
       completeUpload({ ...facts, upload_id: uploadId, total_chunks: chunks }, { signal }),
     outcome: (fileId, credential, signal) =>
       waiter.outcome(

@@ -3,7 +3,7 @@ import { isAbort, type Credential } from "../api/client";
 import type { Gate } from "./gate";
 import { Patience } from "./patience";
 import { Plan } from "./plan";
-import type { FileFacts, Made, Ports, Received, Remembered } from "./ports";
+import type { FileFacts, Made, OwnedFacts, Ports, Received, Remembered } from "./ports";
 import { Completed, Sending } from "./sending";
 import { check, extensionOf } from "./source";
 import { Speed, secondsLeft } from "./speed";
@@ -34,6 +34,13 @@ export function originOf(id: string, added: NewUpload, addedAt: number): Origin 
   return { ...known, userId, appointmentId, ...(handle && { handle }) };
 }
 
+/** Is told what an upload does. */
+export interface Watcher {
+  changed(): void;
+  /** All its bytes are safe. */
+  sent(): void;
+}
+
 export class Upload {
   phase: UploadPhase = "waiting";
   private problem: Problem | null = null;
@@ -55,7 +62,7 @@ export class Upload {
     private readonly ports: Ports,
     private readonly gate: Gate,
     readonly origin: Origin,
-    private readonly changed: () => void,
+    private readonly watcher: Watcher,
   ) {
     this.patience = new Patience(ports.clock, ports.network, {
       held: (cause, retryAt) => {
@@ -73,6 +80,11 @@ export class Upload {
   restore({ uploadId }: Remembered, { chunk_size: chunkSize, received }: Received): void {
     this.open(uploadId, chunkSize, received);
     this.become("interrupted");
+  }
+
+  /** Whether it has bytes to send. */
+  get isSending(): boolean {
+    return this.stage === "sending";
   }
 
   view(): UploadView {
@@ -171,7 +183,7 @@ export class Upload {
   /** The answer of complete was lost: complete again tells which file it is. */
   private async deleteCompleted({ uploadId, plan }: { uploadId: string; plan: Plan }): Promise<void> {
     const signal = new AbortController().signal;
-    const { id, credential } = await this.ports.server.complete(uploadId, plan.count, this.facts(), signal);
+    const { id, credential } = await this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal);
     await this.ports.server.deleteFile(id, credential ?? null);
   }
 
@@ -219,7 +231,9 @@ export class Upload {
     if (!opened) throw new Unknown();
     this.enter("finishing");
     const { uploadId, plan } = opened;
-    this.made = await this.insist(signal, () => this.ports.server.complete(uploadId, plan.count, this.facts(), signal));
+    this.made = await this.insist(signal, () =>
+      this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal),
+    );
   }
 
   /** Waits for the server's last word. */
@@ -248,15 +262,18 @@ export class Upload {
   }
 
   private facts(): FileFacts {
-    const { name, size, type, userId, appointmentId } = this.origin;
+    const { name, size, type } = this.origin;
     return {
       filename: name,
       total_size: size,
       content_type: type || "application/octet-stream",
       file_extension: extensionOf(name),
-      user_id: userId,
-      appointment_id: appointmentId,
     };
+  }
+
+  private ownedFacts(): OwnedFacts {
+    const { userId, appointmentId } = this.origin;
+    return { ...this.facts(), user_id: userId, appointment_id: appointmentId };
   }
 
   private open(uploadId: string, chunkSize: number, received: Received["received"]): void {
@@ -282,6 +299,7 @@ export class Upload {
     this.stage = stage;
     this.speed.restart();
     this.become(stage);
+    if (stage === "finishing") this.watcher.sent();
   }
 
   private become(phase: UploadPhase, problem: Problem | null = null, retryAt: number | null = null): void {
@@ -293,6 +311,6 @@ export class Upload {
 
   private touch(): void {
     this.shown = null;
-    this.changed();
+    this.watcher.changed();
   }
 }

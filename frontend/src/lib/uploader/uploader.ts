@@ -4,10 +4,12 @@ import type { Ports, Remembered } from "./ports";
 import { totalsOf } from "./totals";
 import { Unknown, refusalOf } from "./troubles";
 import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadView } from "./types";
-import { Upload, originOf } from "./upload";
+import { Upload, originOf, type Watcher } from "./upload";
 
-/** How many uploads are under way at a time; the others wait in line, and the server hears nothing of them. */
-const AT_ONCE = 4;
+/** How many uploads send at a time; the others wait in line, and the server hears nothing of them. */
+const SENDING_AT_ONCE = 4;
+/** How many are under way in all, with those whose files the server is making. */
+const AT_ONCE = 16;
 /** How many chunks of all uploads are on their way: browsers open six connections to a server, and other requests go too. */
 const CHUNKS_AT_ONCE = 4;
 /** The pause between two calls of those who listen, in milliseconds. */
@@ -21,6 +23,7 @@ export class Uploader implements UploaderControls {
   private readonly gate = new Gate(CHUNKS_AT_ONCE);
   private shown: UploaderSnapshot | null = null;
   private telling = false;
+  private readonly watcher: Watcher = { changed: () => this.changed(), sent: () => this.advance() };
 
   constructor(
     private readonly ports: Ports,
@@ -37,7 +40,7 @@ export class Uploader implements UploaderControls {
     const now = this.ports.clock.now();
     for (const upload of added) {
       const id = this.newId();
-      this.uploads.set(id, new Upload(this.ports, this.gate, originOf(id, upload, now), this.changed));
+      this.uploads.set(id, new Upload(this.ports, this.gate, originOf(id, upload, now), this.watcher));
       void this.lock(id);
     }
     this.changed();
@@ -110,7 +113,8 @@ export class Uploader implements UploaderControls {
   /** Starts those whose turn it is. */
   private advance(): void {
     for (const upload of this.uploads.values()) {
-      if (this.running.size >= AT_ONCE) return;
+      const sending = [...this.running].filter(({ isSending }) => isSending).length;
+      if (this.running.size >= AT_ONCE || sending >= SENDING_AT_ONCE) return;
       if (upload.phase !== "waiting" || this.running.has(upload)) continue;
       this.running.add(upload);
       void upload.run().finally(() => {
@@ -127,7 +131,7 @@ export class Uploader implements UploaderControls {
     if (this.uploads.has(id) || !(await this.lock(id))) return;
     try {
       const seen = await this.ports.server.received(remembered.uploadId, new AbortController().signal);
-      const upload = new Upload(this.ports, this.gate, { ...remembered, file: null, credential: null }, this.changed);
+      const upload = new Upload(this.ports, this.gate, { ...remembered, file: null, credential: null }, this.watcher);
       upload.restore(remembered, seen);
       this.uploads.set(id, upload);
       // All bytes are there: nothing is needed of the person.

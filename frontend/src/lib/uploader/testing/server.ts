@@ -1,11 +1,11 @@
 import { ApiError } from "../../api/error";
-import type { Clock, FileFacts, Made, Opened, Outcome, Received, Server } from "../ports";
+import type { Clock, FileFacts, Made, Opened, Outcome, OwnedFacts, Received, Server } from "../ports";
 
 const NO_UPLOAD = "File directory not found. Please initialize first!";
 export const CHUNK = 10;
 
 interface Kept {
-  facts: FileFacts;
+  facts: FileFacts & Partial<OwnedFacts>;
   credential: Record<string, string> | null;
   chunks: Map<number, string>;
   fileId: string | null;
@@ -63,7 +63,7 @@ export class FakeServer implements Server {
     });
   }
 
-  complete(id: string, chunks: number, facts: FileFacts, signal: AbortSignal): Promise<Made> {
+  complete(id: string, chunks: number, facts: OwnedFacts, signal: AbortSignal): Promise<Made> {
     return this.request("complete", signal, () => {
       if (this.refusal) throw this.refusal;
       const upload = this.find(id);
