@@ -92,7 +92,7 @@ fn rows(name: &str, way: &Way, straight: &Samples, (least, most): (f64, f64)) ->
 }
 
 /// A file of bytes that were not sent before.
-fn write_file(bench: &Bench) -> Result<PathBuf> {
+pub fn write_file(bench: &Bench) -> Result<PathBuf> {
     let path = bench.folder().join("sent.bin.zip");
     let mut file = File::create(&path).context("no file to send")?;
     for length in in_chunks(bench.size) {
@@ -102,7 +102,7 @@ fn write_file(bench: &Bench) -> Result<PathBuf> {
 }
 
 /// How many seconds the client takes until it says that the file is stored.
-async fn upload(deployment: &Deployment, file: &Path, more: &[&str]) -> Result<f64> {
+pub async fn upload(deployment: &Deployment, file: &Path, more: &[&str]) -> Result<f64> {
     let cache = file.parent().context("the file lies in no folder")?;
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_filemanager"));

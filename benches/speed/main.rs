@@ -13,6 +13,7 @@ mod http;
 mod lists;
 mod memory;
 mod nginx;
+mod page;
 mod process;
 mod samples;
 mod service;
@@ -75,6 +76,8 @@ enum Group {
     Small,
     /// The command line client: raw chunks and straight to the store
     Client,
+    /// The web page, built by `make page`, in headless Chromium
+    Page,
     /// Speed of downloads, in both
     Download,
     /// Memory and latency with many slow readers, in both
@@ -85,7 +88,7 @@ enum Group {
 
 impl Group {
     fn needs_servers(self) -> bool {
-        self != Self::Embedded
+        !matches!(self, Self::Embedded | Self::Page)
     }
 
     /// The most bytes on the disk at a time, about.
@@ -97,6 +100,7 @@ impl Group {
             Self::Rewrite => 21 * size,
             Self::Small => 1024 * MIB,
             Self::Client => 4 * rounds * size,
+            Self::Page => (2 * rounds + 2) * size,
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
             Self::Lists => 2048 * MIB,
@@ -190,6 +194,7 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Rewrite => memory::of_worker(bench).await?,
             Group::Small => small::files(bench).await?,
             Group::Client => client::uploads(bench).await?,
+            Group::Page => page::upload_by_page(bench).await?,
             Group::Download => download::speed(bench).await?,
             Group::Slow => download::slow_readers(bench).await?,
             Group::Lists => lists::pages(bench).await?,
