@@ -21,6 +21,7 @@ use crate::config::{Config, DatabaseConfig, QueueConfig, StorageConfig};
 use crate::jobs::worker::WorkerContext;
 use crate::queue::SharedQueue;
 use crate::queue::in_process::InProcessQueue;
+use crate::queue::observed::ObservedQueue;
 use crate::queue::rabbitmq::{RabbitMqOptions, RabbitMqQueue};
 use crate::repositories::Database;
 use crate::services::Ports;
@@ -37,6 +38,7 @@ use crate::services::uploads::UploadService;
 use crate::spool::{Spool, blocking};
 use crate::storage::SharedStorage;
 use crate::storage::directory::DirectoryStorage;
+use crate::storage::observed::ObservedStorage;
 use crate::storage::s3::S3Storage;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -269,14 +271,15 @@ fn database(config: &Config) -> Database {
 }
 
 fn storage(config: &Config, spool: &Spool) -> anyhow::Result<SharedStorage> {
-    Ok(match &config.storage {
+    let storage: SharedStorage = match &config.storage {
         StorageConfig::Directory => Arc::new(DirectoryStorage::new(config.data_dir.clone())),
         StorageConfig::S3(s3) => Arc::new(S3Storage::new(s3, spool.clone())?),
-    })
+    };
+    Ok(Arc::new(ObservedStorage::new(storage)))
 }
 
 fn queue(config: &Config, name: &'static str) -> SharedQueue {
-    match &config.queue {
+    let queue: SharedQueue = match &config.queue {
         QueueConfig::InProcess => Arc::new(InProcessQueue::default()),
         QueueConfig::RabbitMq { host, port, user, password, queue } => Arc::new(RabbitMqQueue::new(RabbitMqOptions {
             host: host.clone(),
@@ -286,7 +289,8 @@ fn queue(config: &Config, name: &'static str) -> SharedQueue {
             queue: queue.clone(),
             name,
         })),
-    }
+    };
+    Arc::new(ObservedQueue::new(queue))
 }
 
 /// The key for signed links. With an S3 store every API node derives the same from the store's secret; else it is a

@@ -2,6 +2,7 @@
 
 mod reader;
 mod settings;
+mod traces;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use url::Url;
 pub use reader::ConfigErrors;
 use reader::Reader;
 pub use settings::{SETTINGS, Setting};
+pub use traces::{TraceConfig, TraceSampler};
 
 /// The page that runs on the same machine during development.
 const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
@@ -35,6 +37,10 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Background work.
     pub jobs: JobConfig,
+    /// Where a worker listens for those who ask for its metrics, if it does; 0 lets the system choose.
+    pub worker_metrics_port: Option<u16>,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceConfig>,
     /// What the log looks like.
     pub log: LogConfig,
     /// How long a stop may take before what still runs is dropped.
@@ -206,6 +212,8 @@ impl Config {
             database: database(&mut reader),
             queue: queue(&mut reader),
             jobs: jobs(&mut reader),
+            worker_metrics_port: reader.optional_number("WORKER_METRICS_PORT", 0..=u16::MAX),
+            traces: traces::traces(&mut reader),
             log: log(&mut reader),
             shutdown_timeout: reader.seconds("APP_SHUTDOWN_TIMEOUT", 1, 3600),
         };

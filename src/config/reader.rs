@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -91,6 +92,38 @@ impl Reader {
         }
     }
 
+    /// A whole number in a range, if set.
+    pub(super) fn optional_number<T>(&mut self, name: &'static str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + fmt::Display + Default,
+    {
+        self.optional(name)?;
+        Some(self.number(name, range))
+    }
+
+    /// A fraction, from 0 to 1.
+    pub(super) fn fraction(&mut self, name: &'static str) -> f64 {
+        let value = self.optional(name).unwrap_or_default();
+        match value.parse::<f64>() {
+            Ok(fraction) if (0.0..=1.0).contains(&fraction) => fraction,
+            _ => self.refuse(name, &value, "a number from 0 to 1"),
+        }
+    }
+
+    /// Pairs `name=value` whose values are percent-encoded, separated by commas (W3C Baggage section 3.2).
+    pub(super) fn pairs(&mut self, name: &'static str) -> Vec<(String, SecretString)> {
+        let value = self.optional(name).unwrap_or_default();
+        let pairs = value.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        let parsed: Option<Vec<_>> = pairs
+            .map(|pair| {
+                let (key, value) = pair.split_once('=')?;
+                let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+                Some((key.trim().to_owned(), SecretString::from(value.into_owned())))
+            })
+            .collect();
+        parsed.unwrap_or_else(|| self.refuse(name, &value, "pairs such as api-key=abc, separated by commas"))
+    }
+
     /// A number of seconds.
     pub(super) fn seconds(&mut self, name: &'static str, least: u64, most: u64) -> Duration {
         let value = self.optional(name).unwrap_or_default();
@@ -101,7 +134,7 @@ impl Reader {
     }
 
     /// One of some words.
-    pub(super) fn one_of(&mut self, name: &'static str, words: [&'static str; 2]) -> &'static str {
+    pub(super) fn one_of<const N: usize>(&mut self, name: &'static str, words: [&'static str; N]) -> &'static str {
         let value = self.optional(name).unwrap_or_default();
         match words.into_iter().find(|word| *word == value) {
             Some(word) => word,

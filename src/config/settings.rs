@@ -58,6 +58,13 @@ pub const SETTINGS: &[Setting] = &[
     plain("JOB_LEASE", "30"),
     plain("JOB_SWEEP_INTERVAL", "5"),
     plain("WORKER_CONCURRENCY", "4"),
+    unset("WORKER_METRICS_PORT"),
+    unset("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    secret("OTEL_EXPORTER_OTLP_HEADERS"),
+    unset("OTEL_SERVICE_NAME"),
+    plain("OTEL_TRACES_EXPORTER", "otlp"),
+    plain("OTEL_TRACES_SAMPLER", "parentbased_always_on"),
+    plain("OTEL_TRACES_SAMPLER_ARG", "1.0"),
     plain("LOG_FORMAT", "text"),
     plain("LOG_LEVEL", "info"),
 ];

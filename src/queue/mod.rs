@@ -2,6 +2,7 @@
 //! late, and nothing is lost, because the job is a row in the database.
 
 pub mod in_process;
+pub mod observed;
 pub mod rabbitmq;
 
 use std::sync::Arc;

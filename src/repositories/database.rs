@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::RepositoryError;
+use super::pools::{acquire, statement, turn};
 
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -137,8 +138,8 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn reader(&self) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(pool.acquire().await?),
-            Self::Sqlite { readers, .. } => Connection::Sqlite { connection: readers.acquire().await?, _turn: None },
+            Self::MySql(pool) => Connection::MySql(acquire(pool).await?),
+            Self::Sqlite { readers, .. } => Connection::Sqlite { connection: acquire(readers).await?, _turn: None },
         })
     }
 
@@ -148,11 +149,11 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn writer(&self, durability: Durability) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(pool.acquire().await?),
-            Self::Sqlite { full, relaxed, turn, .. } => {
-                let turn = Arc::clone(turn).lock_owned().await;
+            Self::MySql(pool) => Connection::MySql(acquire(pool).await?),
+            Self::Sqlite { full, relaxed, turn: whose, .. } => {
+                let turn = turn(whose).await?;
                 let pool = if durability == Durability::Full { full } else { relaxed };
-                Connection::Sqlite { connection: pool.acquire().await?, _turn: Some(turn) }
+                Connection::Sqlite { connection: acquire(pool).await?, _turn: Some(turn) }
             }
         })
     }
@@ -163,11 +164,11 @@ impl Database {
     /// When the database is away.
     pub async fn begin(&self, durability: Durability) -> Result<Transaction, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Transaction::MySql(Begun::begin(pool.acquire().await?, None, "BEGIN").await?),
-            Self::Sqlite { full, relaxed, turn, .. } => {
-                let turn = Arc::clone(turn).lock_owned().await;
+            Self::MySql(pool) => Transaction::MySql(Begun::begin(acquire(pool).await?, None, "BEGIN").await?),
+            Self::Sqlite { full, relaxed, turn: whose, .. } => {
+                let turn = turn(whose).await?;
                 let pool = if durability == Durability::Full { full } else { relaxed };
-                Transaction::Sqlite(Begun::begin(pool.acquire().await?, Some(turn), "BEGIN IMMEDIATE").await?)
+                Transaction::Sqlite(Begun::begin(acquire(pool).await?, Some(turn), "BEGIN IMMEDIATE").await?)
             }
         })
     }
@@ -224,15 +225,15 @@ where
     async fn begin(
         connection: PoolConnection<DB>,
         turn: Option<OwnedMutexGuard<()>>,
-        statement: &'static str,
+        sql: &'static str,
     ) -> Result<Self, sqlx::Error> {
         let mut begun = Self { connection, ended: false, _turn: turn };
-        sqlx::raw_sql(statement).execute(&mut *begun.connection).await?;
+        statement("begin", sqlx::raw_sql(sql).execute(&mut *begun.connection)).await?;
         Ok(begun)
     }
 
-    async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(statement).execute(&mut *self.connection).await?;
+    async fn end(mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        statement("end", sqlx::raw_sql(sql).execute(&mut *self.connection)).await?;
         self.ended = true;
         Ok(())
     }
@@ -305,10 +306,13 @@ impl Session for Transaction {
 /// Runs the same statement on whichever database the session is of.
 macro_rules! on {
     ($session:expr, $connection:ident => $statement:expr) => {
-        match $crate::repositories::database::Session::handle($session) {
-            $crate::repositories::database::Handle::MySql($connection) => $statement,
-            $crate::repositories::database::Handle::Sqlite($connection) => $statement,
-        }
+        $crate::repositories::pools::statement(module_path!(), async {
+            match $crate::repositories::database::Session::handle($session) {
+                $crate::repositories::database::Handle::MySql($connection) => $statement,
+                $crate::repositories::database::Handle::Sqlite($connection) => $statement,
+            }
+        })
+        .await
     };
 }
 pub(super) use on;

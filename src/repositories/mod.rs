@@ -1,5 +1,6 @@
 //! All SQL of the service, and nothing else. Every statement is written once and runs on MySQL, MariaDB and SQLite.
 
+pub mod backlog;
 pub mod chunks;
 mod database;
 mod error;
@@ -8,12 +9,14 @@ pub mod health;
 pub mod jobs;
 pub mod listings;
 pub mod owners;
+mod pools;
 pub mod removal;
 pub mod uploads;
 
 pub(crate) use database::in_transaction;
 pub use database::{Connection, DEADLOCK_ATTEMPTS, Database, Deadlocked, Durability, Session, Transaction};
 pub use error::{Constraint, RepositoryError};
+pub use pools::PoolLevel;
 
 use database::{execute, on};
 

@@ -2,6 +2,7 @@
 //! A store knows objects and the gathering of chunks; it knows no database and no rules.
 
 pub mod directory;
+pub mod observed;
 mod read_budget;
 pub mod s3;
 

@@ -1,0 +1,72 @@
+//! Taking connections, and what operators see of statements and of the connections in the pools.
+
+use std::sync::Arc;
+
+use sqlx::error::ErrorKind;
+use sqlx::pool::{Pool, PoolConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Database, RepositoryError};
+use crate::telemetry::calls::{Dependency, Fault, observed};
+use crate::telemetry::metrics::{CONNECTIONS_WAITING, Held};
+
+impl Fault for sqlx::Error {
+    fn is_fault(&self) -> bool {
+        // A broken rule of the schema is an answer that the services reckon with.
+        let kind = self.as_database_error().map(sqlx::error::DatabaseError::kind);
+        !matches!(kind, Some(ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation))
+    }
+}
+
+/// Records a statement of the repository that `module` names.
+pub(super) async fn statement<T>(
+    module: &'static str,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let repository = module.rsplit("::").next().unwrap_or(module);
+    observed(Dependency::Database, repository, statement).await
+}
+
+/// A connection, once one is free.
+pub(super) async fn acquire<DB: sqlx::Database>(pool: &Pool<DB>) -> Result<PoolConnection<DB>, RepositoryError> {
+    let _waiting = Held::on(CONNECTIONS_WAITING);
+    Ok(observed(Dependency::Database, "connect", pool.acquire()).await?)
+}
+
+/// The turn to write, where writers take turns.
+pub(super) async fn turn(turn: &Arc<Mutex<()>>) -> Result<OwnedMutexGuard<()>, RepositoryError> {
+    let _waiting = Held::on(CONNECTIONS_WAITING);
+    Ok(observed(Dependency::Database, "turn", async { Ok::<_, sqlx::Error>(Arc::clone(turn).lock_owned().await) })
+        .await?)
+}
+
+/// What is in a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolLevel {
+    /// What its connections are for.
+    pub name: &'static str,
+    /// Connections that somebody has.
+    pub in_use: u32,
+    /// Connections that nobody has.
+    pub idle: u32,
+    /// The most connections.
+    pub most: u32,
+}
+
+impl Database {
+    /// What is in each pool.
+    #[must_use]
+    pub fn levels(&self) -> Vec<PoolLevel> {
+        match self {
+            Self::MySql(pool) => vec![level("main", pool)],
+            Self::Sqlite { readers, full, relaxed, .. } => {
+                vec![level("read", readers), level("write", full), level("write_relaxed", relaxed)]
+            }
+        }
+    }
+}
+
+fn level<DB: sqlx::Database>(name: &'static str, pool: &Pool<DB>) -> PoolLevel {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolLevel { name, in_use: pool.size().saturating_sub(idle), idle, most: pool.options().get_max_connections() }
+}

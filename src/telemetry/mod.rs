@@ -1,0 +1,49 @@
+//! What operators see: the log, metrics, traces. Any layer may record here; nothing here knows what the service does.
+
+pub mod calls;
+pub mod metrics;
+pub mod traces;
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use self::traces::Exporter;
+use crate::config::{LogConfig, TraceConfig};
+
+/// What the libraries below us say is of use to nobody at night, unless the operator asks for it.
+const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=off,async_rs=off,\
+                     opentelemetry=warn,opentelemetry_sdk=warn,opentelemetry-otlp=warn";
+
+/// Starts the log on standard error.
+///
+/// # Errors
+/// When there is one already.
+pub fn start(config: &LogConfig) -> anyhow::Result<()> {
+    start_with(config, None)
+}
+
+/// Starts log, metrics and, where they are configured, traces of a program that runs until it is told to stop.
+///
+/// # Errors
+/// When one of them was started already, or the exporter of traces cannot be built.
+pub fn observe(log: &LogConfig, traces: Option<&TraceConfig>, program: &'static str) -> anyhow::Result<Option<Exporter>> {
+    metrics::start(program)?;
+    let exporter = traces.map(|config| Exporter::new(config, program)).transpose()?;
+    start_with(log, exporter.as_ref())?;
+    Ok(exporter)
+}
+
+fn start_with(config: &LogConfig, exporter: Option<&Exporter>) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = if config.json {
+        lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
+    } else {
+        lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed()
+    };
+    let started = tracing_subscriber::registry().with(exporter.map(Exporter::layer)).with(lines).try_init();
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
