@@ -31,6 +31,7 @@ use crate::services::events::EventService;
 use crate::services::files::FileService;
 use crate::services::health::HealthService;
 use crate::services::ledger::{Announcer, Ledger};
+use crate::services::levels::LevelService;
 use crate::services::links::{LinkService, Signer};
 use crate::services::maintenance::MaintenanceService;
 use crate::services::owners::OwnerService;
@@ -60,6 +61,8 @@ pub struct ApiState {
     pub events: EventService,
     /// The dependencies.
     pub health: HealthService,
+    /// What is looked up when somebody asks for metrics.
+    pub levels: LevelService,
     /// Where bodies of unknown length wait.
     pub spool: Spool,
     /// The most bytes of one chunk.
@@ -146,6 +149,7 @@ impl App {
             events: EventService::new(self.ports.database.clone(), files.clone()),
             files,
             health: HealthService::new(self.ports.clone()),
+            levels: LevelService::new(self.ports.clone()),
             spool: self.spool.clone(),
             max_chunk_size: self.config.uploads.max_chunk_size,
             body_min_rate: self.config.server.body_min_rate,

@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve => serve(configure()?).await,
+        Command::Serve => serve().await,
         Command::Migrate => migrate(configure()?).await,
         Command::Check => check_all(configure()?).await,
         Command::Health => health(&configure()?).await,
@@ -81,7 +81,9 @@ fn configure() -> anyhow::Result<Config> {
     Ok(config)
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve() -> anyhow::Result<ExitCode> {
+    let config = Config::from_env()?;
+    let exporter = telemetry::observe(&config.log, config.traces.as_ref(), "filemanager")?;
     lifecycle::raise_file_limit();
     let app = App::build(config, "filemanager")?;
     let server = &app.config().server;
@@ -101,6 +103,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         data_dir = %app.config().data_dir.display(),
         "serving",
     );
+    app.tasks.spawn(telemetry::metrics::keep(app.stop.clone()));
     let serving = app.tasks.spawn(server::serve(listener, api, app.stop.clone(), app.tasks.clone()));
     let prepared = app.prepare().await;
     if let Err(error) = prepared {
@@ -112,6 +115,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     }
     serving.await?;
     lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
+    telemetry::stop(exporter).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,15 +2,22 @@
 
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use filemanager::app::App;
 use filemanager::config::Config;
 use filemanager::jobs::worker;
+use filemanager::routes::metrics;
 use filemanager::services::health::HealthService;
-use filemanager::{lifecycle, telemetry};
+use filemanager::services::levels::LevelService;
+use filemanager::{lifecycle, server, telemetry};
+use tokio::net::TcpListener;
+
+/// What the worker is called in traces, in metrics, and by servers that show our connections.
+const NAME: &str = "filemanager-worker";
 
 /// Worker of the file management service. Everything is set by the same environment variables as the service's own;
 /// `RABBITMQ_HOST` must be among them.
@@ -43,13 +50,20 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let config = Config::from_env()?;
-    telemetry::start(&config.log)?;
+    let exporter = match command {
+        Command::Run => telemetry::observe(&config.log, config.traces.as_ref(), NAME)?,
+        Command::Health => telemetry::start(&config.log).map(|()| None)?,
+    };
     if config.runs_jobs_in_process() {
         bail!("RABBITMQ_HOST is not set: without a broker, filemanager runs the jobs itself");
     }
-    let app = App::build(config, "filemanager-worker")?;
+    let app = App::build(config, NAME)?;
     match command {
-        Command::Run => work(&app).await,
+        Command::Run => {
+            let ended = work(&app).await;
+            telemetry::stop(exporter).await;
+            ended
+        }
         Command::Health => health(&app).await,
     }
 }
@@ -64,10 +78,25 @@ async fn work(app: &App) -> anyhow::Result<ExitCode> {
         concurrency = app.config().jobs.concurrency,
         "working",
     );
+    app.tasks.spawn(telemetry::metrics::keep(app.stop.clone()));
+    if let Some(port) = app.config().worker_metrics_port {
+        tell_metrics(app, port).await?;
+    }
     app.prepare().await?;
     worker::run(app.worker_context(), app.stop.clone()).await;
     lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn tell_metrics(app: &App, port: u16) -> anyhow::Result<()> {
+    let asked = SocketAddr::new(app.config().server.host, port);
+    let listener = TcpListener::bind(asked).await;
+    let listener =
+        listener.with_context(|| format!("APP_HOST and WORKER_METRICS_PORT say {asked}, where nobody can listen"))?;
+    tracing::info!(address = %listener.local_addr()?, "serving metrics");
+    let api = metrics::worker_api(LevelService::new(app.ports().clone()));
+    app.tasks.spawn(server::serve(listener, api, app.stop.clone(), app.tasks.clone()));
+    Ok(())
 }
 
 async fn health(app: &App) -> anyhow::Result<ExitCode> {

@@ -26,7 +26,7 @@ pub struct ClaimedJob {
     /// Counts the claims of this row. Every write of a worker names it, so that one that was frozen past
     /// its lease can change nothing.
     pub epoch: i64,
-    /// The trace of the request that made the job.
+    /// The trace of the request that made the job, as a `traceparent` (W3C Trace Context section 3.2).
     pub trace_id: String,
 }
 
@@ -39,7 +39,7 @@ pub struct NewJob {
     pub kind: &'static str,
     /// What it is about.
     pub subject: Uuid,
-    /// The trace of the request that makes it.
+    /// The trace of the request that makes it, as a `traceparent`.
     pub trace_id: String,
 }
 

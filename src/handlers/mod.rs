@@ -2,5 +2,6 @@
 
 pub mod file;
 pub mod health;
+pub mod metrics;
 pub mod owner;
 pub mod upload;

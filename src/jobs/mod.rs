@@ -4,12 +4,16 @@
 pub mod assemble_file;
 pub mod discard_upload;
 pub mod remove_file;
+mod running;
 mod sweeper;
 pub mod worker;
 
 use crate::domain::job::ClaimedJob;
 use crate::services::assembly::AssemblyService;
-use crate::services::ledger::JobOutcome;
+use crate::services::ledger::{Cause, JobOutcome};
+
+/// The names of all kinds.
+pub const NAMES: [&str; 3] = [assemble_file::NAME, discard_upload::NAME, remove_file::NAME];
 
 /// Runs a job of whichever kind it is: the list of all kinds.
 async fn run(assembly: &AssemblyService, job: &ClaimedJob) -> JobOutcome {
@@ -17,6 +21,6 @@ async fn run(assembly: &AssemblyService, job: &ClaimedJob) -> JobOutcome {
         assemble_file::NAME => assemble_file::run(assembly, job).await,
         discard_upload::NAME => discard_upload::run(assembly, job).await,
         remove_file::NAME => remove_file::run(assembly, job).await,
-        other => JobOutcome::Retry(format!("this version of the program knows no job {other}")),
+        other => JobOutcome::Retry(Cause::other(format!("this version of the program knows no job {other}"))),
     }
 }

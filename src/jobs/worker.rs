@@ -9,7 +9,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+use tracing::field::Empty;
 
+use super::running::{self, Running};
 use super::sweeper;
 use crate::config::JobConfig;
 use crate::domain::job::ClaimedJob;
@@ -18,6 +20,7 @@ use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
 use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
 use crate::services::maintenance::MaintenanceService;
+use crate::telemetry::traces;
 
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const SLOWEST_RECONNECT: Duration = Duration::from_secs(10);
@@ -45,6 +48,7 @@ pub struct WorkerContext {
 
 /// Runs jobs until told to stop. Jobs that run then are finished; nothing new is begun.
 pub async fn run(context: WorkerContext, stop: CancellationToken) {
+    running::show_all_kinds();
     let sweeper = sweeper::run(context.maintenance.clone(), context.config.sweep_interval, stop.clone());
     let sweeper = tokio::spawn(sweeper);
     let slots = Arc::new(Semaphore::new(context.config.concurrency));
@@ -87,7 +91,14 @@ async fn take(
 
 async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     let notice = delivery.notice().clone();
-    let span = tracing::info_span!("job", job_id = %notice.job_id, trace_id = %notice.trace_id);
+    let span = tracing::info_span!(
+        "job",
+        otel.kind = traces::exported().then_some("consumer"),
+        job_id = %notice.job_id,
+        trace_id = Empty
+    );
+    let (_, trace_id) = traces::continued(&span, &notice.trace_id);
+    span.record("trace_id", trace_id);
     let written = async {
         match context.ledger.claim(notice.job_id).await {
             Ok(Some(job)) => Some(perform_all(context, job).await),
@@ -125,29 +136,37 @@ fn follow_up(written: &mut Written) -> Option<ClaimedJob> {
 /// Runs a claimed job and writes down how it ended.
 async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let started = Instant::now();
+    let running = Running::begin(kind_of(job));
+    let span = tracing::trace_span!("perform", otel.name = job.kind);
     let outcome = tokio::select! {
-        outcome = super::run(&context.assembly, job) => outcome,
+        outcome = super::run(&context.assembly, job).instrument(span) => outcome,
         () = keep_lease(context, job) => {
             tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
             return Written::Lost;
         }
     };
     let written = end(context, job, &outcome).await;
+    running.end(&written, &outcome);
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {
         (Written::Done(_), _) => tracing::info!(kind, %subject, attempt, duration_ms, "job done"),
         (Written::Again(pause), JobOutcome::Retry(cause) | JobOutcome::Insist(cause)) => {
             let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause, "job to be tried again");
+            tracing::warn!(kind, %subject, attempt, duration_ms, retry_in_ms, cause = cause.text, "job to be tried again");
             context.announcer.announce_after(*pause, job.id, &job.trace_id);
         }
         (Written::Failed, JobOutcome::Retry(cause) | JobOutcome::Fail { cause, .. }) => {
-            tracing::error!(kind, %subject, attempt, duration_ms, cause, "job failed for good");
+            tracing::error!(kind, %subject, attempt, duration_ms, cause = cause.text, "job failed for good");
         }
         _ => tracing::warn!(kind, %subject, attempt, duration_ms, "job ended, but another worker has it by now"),
     }
     written
+}
+
+/// The kind as a label: a row of another version may have any.
+fn kind_of(job: &ClaimedJob) -> &'static str {
+    super::NAMES.into_iter().find(|name| *name == job.kind).unwrap_or("other")
 }
 
 /// Writes down the ending. While the database is away the lease is still ours: there is time to try.

@@ -18,7 +18,7 @@ use crate::domain::JobId;
 pub struct Notice {
     /// The job to look at.
     pub job_id: JobId,
-    /// The trace of the request that made it.
+    /// The trace of the request that made it, as a `traceparent`.
     pub trace_id: String,
 }
 

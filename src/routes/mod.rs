@@ -7,6 +7,7 @@ mod events;
 mod extract;
 mod file;
 mod health;
+pub mod metrics;
 mod observe;
 mod owner;
 mod page;
@@ -85,6 +86,7 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
     let (router, description) = described();
     let router = router
         .merge(docs::routes(&description))
+        .merge(metrics::routes(state.levels.clone()))
         .merge(page::routes())
         .fallback(page::file)
         .method_not_allowed_fallback(wrong_method)

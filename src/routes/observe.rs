@@ -1,4 +1,4 @@
-//! One line in the log for each request, and the identifiers that go with it.
+//! What is seen of each request: one line in the log, its metrics, its trace, and the identifiers that go with it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,20 +8,23 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
+use metrics::{Counter, counter, histogram};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use crate::telemetry::metrics::{HTTP_IN_FLIGHT, HTTP_RECEIVED, HTTP_SECONDS, HTTP_SENT, Held};
+use crate::telemetry::traces::{self, TRACE_PARENT};
+
 /// Carries the request's identifier, which the caller may choose.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_PARENT: &str = "traceparent";
 const MAX_REQUEST_ID: usize = 64;
 
-/// The trace of a request: 32 hexadecimal digits (W3C Trace Context section 3.2.2.3).
+/// The `traceparent` for what follows from a request (W3C Trace Context section 3.2).
 #[derive(Debug, Clone)]
 pub(super) struct Trace(pub(super) String);
 
@@ -35,35 +38,25 @@ pub(super) fn note_file(id: &str) {
     Span::current().record("file_id", id);
 }
 
-/// Gives the request its identifiers and logs it once its answer is sent or given up.
+/// Gives the request its identifiers, and records it once its answer is sent or given up.
 pub(super) async fn request(mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let request_id = request_id(&request);
-    let trace = Trace(trace_id(&request));
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!(
-        "request",
-        method = %request.method(),
-        route,
-        request_id,
-        trace_id = trace.0,
-        upload_id = Empty,
-        file_id = Empty,
-    );
+    let (mut seen, trace) = Seen::begin(&request, &request_id);
     request.extensions_mut().insert(trace);
-    let received = Arc::new(Count::default());
-    let count = Arc::clone(&received);
-    let request = request.map(|body| Body::new(Counted::new(body, count, None)));
-    let mut response = next.run(request).instrument(span.clone()).await;
-    if !received.ended.load(Ordering::Relaxed) {
+    let received = counter!(HTTP_RECEIVED, "route" => Arc::clone(&seen.route));
+    let count = Arc::clone(&seen.received);
+    let request = request.map(|body| Body::new(Counted::new(body, count, received, None)));
+    let mut response = next.run(request).instrument(seen.span.clone()).await;
+    if !seen.received.ended.load(Ordering::Relaxed) {
         // What is left of the request is not read, so the connection cannot be used again (RFC 9112 section 9.3).
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let line = Line { span, status: response.status(), started, received, sent: Arc::default() };
-    response.map(|body| Body::new(Counted::new(body, Arc::clone(&line.sent), Some(line))))
+    seen.status = Some(response.status());
+    let sent = counter!(HTTP_SENT, "route" => Arc::clone(&seen.route));
+    response.map(|body| Body::new(Counted::new(body, Arc::clone(&seen.sent), sent, Some(seen))))
 }
 
 fn request_id(request: &Request) -> String {
@@ -74,31 +67,83 @@ fn request_id(request: &Request) -> String {
     given.filter(usable).map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 
-fn trace_id(request: &Request) -> String {
-    let given = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
-    let id = given.and_then(|text| text.split('-').nth(1));
-    let usable =
-        |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
-    id.filter(usable).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)
+/// The methods that are labels; callers may make up others.
+fn method_label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// The log line of a request, written when it is dropped: with the last byte of the answer, or when the caller left.
-struct Line {
+fn status_label(status: Option<StatusCode>) -> &'static str {
+    match status.map(|status| status.as_u16() / 100) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(_) => "5xx",
+        None => "none",
+    }
+}
+
+/// What is to be recorded of a request, done when this is dropped: with the last byte of the answer, or when the caller left.
+struct Seen {
     span: Span,
-    status: StatusCode,
+    method: &'static str,
+    route: Arc<str>,
+    /// Unknown until there is an answer.
+    status: Option<StatusCode>,
     started: Instant,
     received: Arc<Count>,
     sent: Arc<Count>,
+    _in_flight: Held,
 }
 
-impl Drop for Line {
+impl Seen {
+    fn begin(request: &Request, request_id: &str) -> (Self, Trace) {
+        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+        let method = method_label(request.method());
+        let span = tracing::info_span!(
+            "request",
+            otel.name = traces::exported().then(|| format!("{method} {route}")),
+            otel.kind = traces::exported().then_some("server"),
+            method = %request.method(),
+            route,
+            request_id,
+            trace_id = Empty,
+            upload_id = Empty,
+            file_id = Empty,
+        );
+        let given = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
+        let (trace, trace_id) = traces::continued(&span, given.unwrap_or_default());
+        span.record("trace_id", trace_id);
+        let seen = Self {
+            span,
+            method,
+            route: route.into(),
+            status: None,
+            started: Instant::now(),
+            received: Arc::default(),
+            sent: Arc::default(),
+            _in_flight: Held::on(HTTP_IN_FLIGHT),
+        };
+        (seen, Trace(trace))
+    }
+}
+
+impl Drop for Seen {
     fn drop(&mut self) {
         let _entered = self.span.enter();
-        let status = self.status.as_u16();
-        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration = self.started.elapsed();
+        let (route, status) = (Arc::clone(&self.route), status_label(self.status));
+        histogram!(HTTP_SECONDS, "method" => self.method, "route" => route, "status" => status).record(duration);
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let bytes_in = self.received.bytes.load(Ordering::Relaxed);
         let bytes_out = self.sent.bytes.load(Ordering::Relaxed);
-        tracing::info!(status, duration_ms, bytes_in, bytes_out, "request");
+        let Some(status) = self.status else {
+            tracing::info!(duration_ms, bytes_in, bytes_out, "the caller left before the answer");
+            return;
+        };
+        traces::answered(&self.span, status.as_u16());
+        tracing::info!(status = status.as_u16(), duration_ms, bytes_in, bytes_out, "request");
     }
 }
 
@@ -113,12 +158,14 @@ struct Count {
 struct Counted {
     body: Body,
     count: Arc<Count>,
-    line: Option<Line>,
+    total: Counter,
+    /// Recorded with the last byte.
+    seen: Option<Seen>,
 }
 
 impl Counted {
-    fn new(body: Body, count: Arc<Count>, line: Option<Line>) -> Self {
-        let counted = Self { body, count, line };
+    fn new(body: Body, count: Arc<Count>, total: Counter, seen: Option<Seen>) -> Self {
+        let counted = Self { body, count, total, seen };
         counted.note_end();
         counted
     }
@@ -141,10 +188,11 @@ impl http_body::Body for Counted {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 this.count.bytes.fetch_add(length, Ordering::Relaxed);
+                this.total.increment(length);
                 this.note_end();
             }
             Poll::Ready(None) => this.count.ended.store(true, Ordering::Relaxed),
-            Poll::Ready(Some(Err(error))) if this.line.is_some() => {
+            Poll::Ready(Some(Err(error))) if this.seen.is_some() => {
                 tracing::error!(%error, "the answer broke off");
             }
             _ => {}

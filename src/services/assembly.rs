@@ -1,7 +1,7 @@
 //! What the jobs do with an upload's bytes: make one object of them, and remove what is left over.
 
 use super::Ports;
-use super::ledger::JobOutcome;
+use super::ledger::{Cause, JobOutcome};
 use super::proof::{self, DAMAGED, Unproven};
 use super::uploads::direct::gathering;
 use crate::domain::chunk::StoredChunk;
@@ -32,7 +32,7 @@ impl AssemblyService {
             Ok(Some(loaded)) => loaded,
             // It was deleted meanwhile; what there is in the store has a job of its own.
             Ok(None) => return JobOutcome::Done { debris: false, crc: None },
-            Err(error) => return JobOutcome::Retry(error.to_string()),
+            Err(error) => return JobOutcome::Retry(error.into()),
         };
         match self.try_assemble(job, &file, &upload, &chunks).await {
             Ok(crc) => {
@@ -40,7 +40,7 @@ impl AssemblyService {
                 JobOutcome::Done { debris, crc }
             }
             Err(Unproven::Storage(error)) => outcome_of(&error),
-            Err(Unproven::Missing) => JobOutcome::Retry("the object is not there after it was made".into()),
+            Err(Unproven::Missing) => JobOutcome::Retry(Cause::other("the object is not there after it was made")),
             Err(refuted @ Unproven::Refuted { .. }) => self.refuse(&file, &upload, &chunks, &refuted).await,
         }
     }
@@ -72,8 +72,8 @@ impl AssemblyService {
             self.ports.storage.discard(&gathering(upload), chunks, None).await
         };
         match removed.await {
-            Ok(()) => fail(refuted.sentence(), &refuted.to_string()),
-            Err(error) => JobOutcome::Retry(error.to_string()),
+            Ok(()) => fail(refuted.sentence(), Cause::data(refuted.to_string())),
+            Err(error) => JobOutcome::Retry(error.into()),
         }
     }
 
@@ -93,34 +93,34 @@ impl AssemblyService {
         }
     }
 
-    async fn try_remove(&self, file: FileId, id: UploadId) -> Result<(), String> {
+    async fn try_remove(&self, file: FileId, id: UploadId) -> Result<(), Cause> {
         let (upload, chunks, object) = {
-            let mut database = self.ports.database.reader().await.map_err(text)?;
+            let mut database = self.ports.database.reader().await?;
             // A worker that makes the object just now would make it again after it was removed.
-            if jobs::is_held(&mut database, assemble_file::NAME, file.0).await.map_err(text)? {
-                return Err("a worker is still making the object".to_owned());
+            if jobs::is_held(&mut database, assemble_file::NAME, file.0).await? {
+                return Err(Cause::other("a worker is still making the object"));
             }
-            let Some(upload) = uploads::find(&mut database, id).await.map_err(text)? else { return Ok(()) };
-            let chunks = chunks::stored(&mut database, id).await.map_err(text)?;
-            (upload, chunks, uploads::deleted_object(&mut database, id).await.map_err(text)?)
+            let Some(upload) = uploads::find(&mut database, id).await? else { return Ok(()) };
+            let chunks = chunks::stored(&mut database, id).await?;
+            (upload, chunks, uploads::deleted_object(&mut database, id).await?)
         };
         if let Some(object) = object {
-            self.ports.storage.delete(&object).await.map_err(text)?;
+            self.ports.storage.delete(&object).await?;
         }
-        self.ports.storage.discard(&gathering(&upload), &chunks, None).await.map_err(text)?;
-        let mut database = self.ports.database.writer(Durability::Relaxed).await.map_err(text)?;
-        uploads::delete(&mut database, id).await.map_err(text)
+        self.ports.storage.discard(&gathering(&upload), &chunks, None).await?;
+        let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+        Ok(uploads::delete(&mut database, id).await?)
     }
 
-    async fn try_discard(&self, id: UploadId) -> Result<(), String> {
-        let (upload, chunks, file) = self.load_upload(id).await.map_err(text)?;
+    async fn try_discard(&self, id: UploadId) -> Result<(), Cause> {
+        let (upload, chunks, file) = self.load_upload(id).await?;
         let Some(upload) =
             upload.filter(|upload| matches!(upload.state, UploadState::Completed | UploadState::Aborted))
         else {
             return Ok(());
         };
         let keep = file.as_ref().map(|file| &file.location);
-        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await.map_err(text)
+        Ok(self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?)
     }
 
     async fn load(&self, id: FileId) -> Result<Option<(File, Upload, Vec<StoredChunk>)>, RepositoryError> {
@@ -143,23 +143,17 @@ impl AssemblyService {
     }
 }
 
-/// A cause for the log.
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn text(error: impl ToString) -> String {
-    error.to_string()
-}
-
-fn fail(sentence: &str, cause: &str) -> JobOutcome {
-    JobOutcome::Fail { sentence: sentence.to_owned(), cause: cause.to_owned() }
+fn fail(sentence: &str, cause: Cause) -> JobOutcome {
+    JobOutcome::Fail { sentence: sentence.to_owned(), cause }
 }
 
 /// Whether another attempt can help.
 fn outcome_of(error: &StorageError) -> JobOutcome {
     match error {
-        StorageError::NotFound(_) | StorageError::Damaged(_) => fail(DAMAGED, &error.to_string()),
+        StorageError::NotFound(_) | StorageError::Damaged(_) => fail(DAMAGED, error.into()),
         // A refusal too: keys are changed, rights are mended.
         StorageError::Refused(_) | StorageError::Full(_) | StorageError::Unavailable(_) | StorageError::Body(_) => {
-            JobOutcome::Retry(error.to_string())
+            JobOutcome::Retry(error.into())
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::uploads::lasting;
@@ -15,6 +16,7 @@ use crate::jobs::{assemble_file, discard_upload};
 use crate::queue::Notice;
 use crate::repositories::jobs::Ending;
 use crate::repositories::{Durability, RepositoryError, Transaction, files, in_transaction, jobs, now, uploads};
+use crate::storage::StorageError;
 
 /// What is told to a person when a job was tried as often as it may be.
 const GIVEN_UP: &str = "The file could not be stored, because the object store did not take it. Please try again, and \
@@ -38,17 +40,18 @@ impl Announcer {
     pub fn announce(&self, job_id: JobId, trace_id: &str) {
         let notice = Notice { job_id, trace_id: trace_id.to_owned() };
         let ports = self.ports.clone();
-        self.tasks.spawn(async move { deliver(&ports, &notice).await });
+        self.tasks.spawn(async move { deliver(&ports, &notice).await }.in_current_span());
     }
 
     /// Announces jobs, one after the other, that count as announced already.
     pub fn announce_all(&self, jobs: Vec<JobId>, trace_id: &str) {
         let (ports, trace_id) = (self.ports.clone(), trace_id.to_owned());
-        self.tasks.spawn(async move {
+        let announced = async move {
             for job_id in jobs {
                 deliver(&ports, &Notice { job_id, trace_id: trace_id.clone() }).await;
             }
-        });
+        };
+        self.tasks.spawn(announced.in_current_span());
     }
 
     /// Announces a job after a pause.
@@ -76,6 +79,54 @@ pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
     }
 }
 
+/// Why a job did not do what it was for.
+#[derive(Debug)]
+pub struct Cause {
+    /// For the log and the operator.
+    pub text: String,
+    /// For metrics: one of [`Cause::REASONS`].
+    pub reason: &'static str,
+}
+
+impl Cause {
+    /// All reasons.
+    pub const REASONS: [&str; 6] = ["store", "store_full", "store_refused", "database", "data", "other"];
+
+    /// A cause that is neither a dependency's nor the data's.
+    pub fn other(text: impl Into<String>) -> Self {
+        Self { text: text.into(), reason: "other" }
+    }
+
+    /// Bytes that are not what they should be.
+    pub fn data(text: impl Into<String>) -> Self {
+        Self { text: text.into(), reason: "data" }
+    }
+}
+
+impl From<&StorageError> for Cause {
+    fn from(error: &StorageError) -> Self {
+        let reason = match error {
+            StorageError::Unavailable(_) | StorageError::Body(_) => "store",
+            StorageError::Full(_) => "store_full",
+            StorageError::Refused(_) => "store_refused",
+            StorageError::NotFound(_) | StorageError::Damaged(_) => "data",
+        };
+        Self { text: error.to_string(), reason }
+    }
+}
+
+impl From<StorageError> for Cause {
+    fn from(error: StorageError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<RepositoryError> for Cause {
+    fn from(error: RepositoryError) -> Self {
+        Self { text: error.to_string(), reason: "database" }
+    }
+}
+
 /// How a job that ran has ended, in the job's own words.
 #[derive(Debug)]
 pub enum JobOutcome {
@@ -87,15 +138,15 @@ pub enum JobOutcome {
         crc: Option<u64>,
     },
     /// It may work later.
-    Retry(String),
+    Retry(Cause),
     /// It must be done, however often it is tried.
-    Insist(String),
+    Insist(Cause),
     /// It cannot be done.
     Fail {
         /// For a person.
         sentence: String,
-        /// For the log.
-        cause: String,
+        /// For the log and metrics.
+        cause: Cause,
     },
 }
 
@@ -171,10 +222,10 @@ impl Ledger {
                 }
                 Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris, *crc).await? } else { None }))
             }
-            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => self.fail(tx, job, GIVEN_UP, cause).await,
+            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => self.fail(tx, job, GIVEN_UP, &cause.text).await,
             JobOutcome::Retry(cause) | JobOutcome::Insist(cause) => {
                 let pause = backoff(job.attempts);
-                let ending = Ending::Again { run_at: now() + lasting(pause), cause };
+                let ending = Ending::Again { run_at: now() + lasting(pause), cause: &cause.text };
                 if !jobs::end(tx, job, ending).await? {
                     return Ok(Written::Lost);
                 }
@@ -183,7 +234,7 @@ impl Ledger {
                 }
                 Ok(Written::Again(pause))
             }
-            JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, cause).await,
+            JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, &cause.text).await,
         }
     }
 

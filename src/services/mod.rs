@@ -8,6 +8,7 @@ pub mod events;
 pub mod files;
 pub mod health;
 pub mod ledger;
+pub mod levels;
 pub mod links;
 pub mod maintenance;
 pub mod owners;

@@ -36,6 +36,13 @@ pub fn observe(log: &LogConfig, traces: Option<&TraceConfig>, program: &'static 
     Ok(exporter)
 }
 
+/// Sends what a collector should still get.
+pub async fn stop(exporter: Option<Exporter>) {
+    if let Some(exporter) = exporter {
+        exporter.stop().await;
+    }
+}
+
 fn start_with(config: &LogConfig, exporter: Option<&Exporter>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);

@@ -2,12 +2,13 @@
 //! that it makes: a job carries the request's `traceparent` (W3C Trace Context section 3.2).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::{Status, TraceContextExt, TracerProvider};
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
@@ -32,6 +33,8 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Whose spans are exported.
 const OURS: &str = "filemanager";
+
+static EXPORTED: AtomicBool = AtomicBool::new(false);
 
 /// Sends spans to a collector.
 pub struct Exporter {
@@ -60,6 +63,7 @@ impl Exporter {
             .with_sampler(sampler(config))
             .with_resource(Resource::builder().with_service_name(name).build())
             .build();
+        EXPORTED.store(true, Ordering::Relaxed);
         Ok(Self { provider })
     }
 
@@ -142,6 +146,20 @@ pub fn continued(span: &Span, parent: &str) -> (String, String) {
     propagator.inject_context(&context, &mut carrier);
     let trace_id = context.span().span_context().trace_id().to_string();
     (carrier.remove(TRACE_PARENT).unwrap_or_default(), trace_id)
+}
+
+/// Whether spans are exported.
+#[must_use]
+pub fn exported() -> bool {
+    EXPORTED.load(Ordering::Relaxed)
+}
+
+/// Notes on a request's span what was answered (OpenTelemetry semantic conventions, "HTTP spans").
+pub fn answered(span: &Span, status: u16) {
+    span.set_attribute("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.set_status(Status::error(""));
+    }
 }
 
 /// A trace that begins here and is not exported.

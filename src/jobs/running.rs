@@ -1,0 +1,52 @@
+//! What operators see of the jobs that a process runs.
+
+use std::time::Instant;
+
+use metrics::{counter, histogram};
+
+use super::NAMES;
+use crate::services::ledger::{Cause, JobOutcome, Written};
+use crate::telemetry::metrics::{Held, JOB_FAILURES, JOB_SECONDS, JOBS_RUNNING};
+
+/// Shows every failure from the start, with none yet, because a counter that appears with its first failure has not grown.
+pub(super) fn show_all_kinds() {
+    for kind in NAMES {
+        for reason in Cause::REASONS {
+            counter!(JOB_FAILURES, "kind" => kind, "reason" => reason).increment(0);
+        }
+    }
+}
+
+/// An attempt at a job; one that is dropped before its end was lost to another worker.
+pub(super) struct Running {
+    kind: &'static str,
+    started: Instant,
+    outcome: &'static str,
+    _held: Held,
+}
+
+impl Running {
+    pub(super) fn begin(kind: &'static str) -> Self {
+        Self { kind, started: Instant::now(), outcome: "lost", _held: Held::on(JOBS_RUNNING) }
+    }
+
+    /// Records how it ended.
+    pub(super) fn end(mut self, written: &Written, outcome: &JobOutcome) {
+        self.outcome = match written {
+            Written::Done(_) => "done",
+            Written::Again(_) => "again",
+            Written::Failed => "failed",
+            Written::Lost => "lost",
+        };
+        if let JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. } = outcome {
+            counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason).increment(1);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let labels = histogram!(JOB_SECONDS, "kind" => self.kind, "outcome" => self.outcome);
+        labels.record(self.started.elapsed());
+    }
+}
