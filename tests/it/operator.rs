@@ -146,7 +146,8 @@ async fn one_line_for_each_request_and_the_same_trace_in_the_worker() {
     }
 }
 
-fn in_repository(path: &str) -> String {
+/// A file of the repository.
+pub fn in_repository(path: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

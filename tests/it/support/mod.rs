@@ -2,10 +2,12 @@
 
 pub mod browser;
 pub mod client;
+pub mod collector;
 pub mod deployment;
 pub mod gate;
 pub mod s3;
 mod s3_server;
+pub mod scrape;
 
 use std::time::Duration;
 
