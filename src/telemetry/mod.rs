@@ -6,16 +6,17 @@ pub mod traces;
 
 use std::io::{self, IsTerminal};
 
+use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, registry};
 
 use self::traces::Exporter;
 use crate::config::{LogConfig, TraceConfig};
 
 /// What the libraries below us say is of use to nobody at night, unless the operator asks for it.
-const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=off,async_rs=off,\
-                     opentelemetry=warn,opentelemetry_sdk=warn,opentelemetry-otlp=warn";
+const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=off,async_rs=off";
 
 /// Starts the log on standard error.
 ///
@@ -45,12 +46,21 @@ pub async fn stop(exporter: Option<Exporter>) {
 
 fn start_with(config: &LogConfig, exporter: Option<&Exporter>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
-    let lines = if config.json {
-        lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
-    } else {
-        lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed()
+    let started = match exporter {
+        None => registry().with(filter).with(lines(config)).try_init(),
+        Some(exporter) => registry().with(exporter.layer()).with(lines(config).with_filter(filter)).try_init(),
     };
-    let started = tracing_subscriber::registry().with(exporter.map(Exporter::layer)).with(lines).try_init();
     started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+fn lines<S>(config: &LogConfig) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    if config.json {
+        lines.json().flatten_event(true).with_span_list(false).boxed()
+    } else {
+        lines.with_ansi(io::stderr().is_terminal()).boxed()
+    }
 }

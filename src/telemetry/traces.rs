@@ -15,10 +15,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
-use tracing::{Level, Span, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
@@ -33,6 +34,20 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Whose spans are exported.
 const OURS: &str = "filemanager";
+
+/// Lets our own spans through. It wants to be asked each time: where every filter says "always", tracing-subscriber asks
+/// none, goes by what they said of the event before, and drops events that nobody wanted to be dropped.
+struct Ours;
+
+impl<S> Filter<S> for Ours {
+    fn enabled(&self, about: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        about.target().starts_with(OURS)
+    }
+
+    fn callsite_enabled(&self, about: &'static Metadata<'static>) -> Interest {
+        if about.target().starts_with(OURS) { Interest::sometimes() } else { Interest::never() }
+    }
+}
 
 static EXPORTED: AtomicBool = AtomicBool::new(false);
 
@@ -78,7 +93,7 @@ impl Exporter {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            .with_filter(Targets::new().with_target(OURS, Level::TRACE))
+            .with_filter(Ours)
     }
 
     /// Sends what was not sent yet.
@@ -121,9 +136,15 @@ impl HttpClient for Collector {
             for (name, value) in answer.headers() {
                 response = response.header(name, value);
             }
-            Ok(response.body(answer.bytes().await?)?)
+            Ok::<_, HttpError>(response.body(answer.bytes().await?)?)
         });
-        sent.await?
+        let answer = sent.await?;
+        match &answer {
+            Ok(answer) if answer.status().is_success() => {}
+            Ok(answer) => tracing::warn!(status = answer.status().as_u16(), "the collector takes no spans"),
+            Err(error) => tracing::warn!(%error, "the collector of spans cannot be reached"),
+        }
+        answer
     }
 }
 

@@ -116,7 +116,6 @@ async fn a_service_without_a_collector_passes_the_trace_on() {
 
 #[tokio::test]
 async fn a_collector_that_is_away_harms_nobody_and_is_named_in_the_log() {
-    let collector = Collector::start().await;
     let deployment = Deployment::embedded().await.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
     let mut api = deployment.api().await;
     let client = api.client();
@@ -125,8 +124,7 @@ async fn a_collector_that_is_away_harms_nobody_and_is_named_in_the_log() {
     api.signal(Signal::TERM);
     assert_eq!(api.ended().await.code(), Some(0));
     let log = api.log().join("\n");
-    assert!(log.contains("collector") || log.contains("export"), "{log}");
-    assert!(collector.spans().is_empty());
+    assert!(log.contains("the collector of spans cannot be reached"), "{log}");
 }
 
 #[tokio::test]
