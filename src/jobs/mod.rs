@@ -10,7 +10,8 @@ pub mod worker;
 
 use crate::domain::job::ClaimedJob;
 use crate::services::assembly::AssemblyService;
-use crate::services::ledger::{Cause, JobOutcome};
+use crate::services::cause::Cause;
+use crate::services::ledger::JobOutcome;
 
 /// The names of all kinds.
 pub const NAMES: [&str; 3] = [assemble_file::NAME, discard_upload::NAME, remove_file::NAME];

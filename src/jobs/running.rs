@@ -5,14 +5,15 @@ use std::time::Instant;
 use metrics::{counter, histogram};
 
 use super::NAMES;
-use crate::services::ledger::{Cause, JobOutcome, Written};
+use crate::services::cause::Reason;
+use crate::services::ledger::{JobOutcome, Written};
 use crate::telemetry::metrics::{Held, JOB_FAILURES, JOB_SECONDS, JOBS_RUNNING};
 
 /// Shows every failure from the start, with none yet, because a counter that appears with its first failure has not grown.
 pub(super) fn show_all_kinds() {
     for kind in NAMES {
-        for reason in Cause::REASONS {
-            counter!(JOB_FAILURES, "kind" => kind, "reason" => reason).increment(0);
+        for reason in Reason::ALL {
+            counter!(JOB_FAILURES, "kind" => kind, "reason" => reason.name()).increment(0);
         }
     }
 }
@@ -39,14 +40,13 @@ impl Running {
             Written::Lost => "lost",
         };
         if let JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. } = outcome {
-            counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason).increment(1);
+            counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason.name()).increment(1);
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let labels = histogram!(JOB_SECONDS, "kind" => self.kind, "outcome" => self.outcome);
-        labels.record(self.started.elapsed());
+        histogram!(JOB_SECONDS, "kind" => self.kind, "outcome" => self.outcome).record(self.started.elapsed());
     }
 }

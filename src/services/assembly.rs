@@ -1,7 +1,8 @@
 //! What the jobs do with an upload's bytes: make one object of them, and remove what is left over.
 
 use super::Ports;
-use super::ledger::{Cause, JobOutcome};
+use super::cause::Cause;
+use super::ledger::JobOutcome;
 use super::proof::{self, DAMAGED, Unproven};
 use super::uploads::direct::gathering;
 use crate::domain::chunk::StoredChunk;

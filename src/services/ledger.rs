@@ -6,6 +6,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::cause::Cause;
 use super::uploads::lasting;
 use super::{Failure, Ports};
 use crate::domain::file::FileStatus;
@@ -16,7 +17,6 @@ use crate::jobs::{assemble_file, discard_upload};
 use crate::queue::Notice;
 use crate::repositories::jobs::Ending;
 use crate::repositories::{Durability, RepositoryError, Transaction, files, in_transaction, jobs, now, uploads};
-use crate::storage::StorageError;
 
 /// What is told to a person when a job was tried as often as it may be.
 const GIVEN_UP: &str = "The file could not be stored, because the object store did not take it. Please try again, and \
@@ -76,54 +76,6 @@ pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
     };
     if let Err(error) = unmarked.await {
         tracing::debug!(job_id = %notice.job_id, %error, "the job counts as announced until the sweeper looks again");
-    }
-}
-
-/// Why a job did not do what it was for.
-#[derive(Debug)]
-pub struct Cause {
-    /// For the log and the operator.
-    pub text: String,
-    /// For metrics: one of [`Cause::REASONS`].
-    pub reason: &'static str,
-}
-
-impl Cause {
-    /// All reasons.
-    pub const REASONS: [&str; 6] = ["store", "store_full", "store_refused", "database", "data", "other"];
-
-    /// A cause that is neither a dependency's nor the data's.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self { text: text.into(), reason: "other" }
-    }
-
-    /// Bytes that are not what they should be.
-    pub fn data(text: impl Into<String>) -> Self {
-        Self { text: text.into(), reason: "data" }
-    }
-}
-
-impl From<&StorageError> for Cause {
-    fn from(error: &StorageError) -> Self {
-        let reason = match error {
-            StorageError::Unavailable(_) | StorageError::Body(_) => "store",
-            StorageError::Full(_) => "store_full",
-            StorageError::Refused(_) => "store_refused",
-            StorageError::NotFound(_) | StorageError::Damaged(_) => "data",
-        };
-        Self { text: error.to_string(), reason }
-    }
-}
-
-impl From<StorageError> for Cause {
-    fn from(error: StorageError) -> Self {
-        Self::from(&error)
-    }
-}
-
-impl From<RepositoryError> for Cause {
-    fn from(error: RepositoryError) -> Self {
-        Self { text: error.to_string(), reason: "database" }
     }
 }
 
@@ -222,7 +174,9 @@ impl Ledger {
                 }
                 Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris, *crc).await? } else { None }))
             }
-            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => self.fail(tx, job, GIVEN_UP, &cause.text).await,
+            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => {
+                self.fail(tx, job, GIVEN_UP, &cause.text).await
+            }
             JobOutcome::Retry(cause) | JobOutcome::Insist(cause) => {
                 let pause = backoff(job.attempts);
                 let ending = Ending::Again { run_at: now() + lasting(pause), cause: &cause.text };

@@ -12,9 +12,7 @@ use super::Ports;
 use super::health::HealthService;
 use crate::repositories::backlog::{self, Backlog};
 use crate::repositories::{RepositoryError, now};
-use crate::telemetry::metrics::{
-    CONNECTIONS, CONNECTIONS_MAX, DEPENDENCY_UP, JOBS, JOBS_OLDEST, UPLOADS_OPEN,
-};
+use crate::telemetry::metrics::{CONNECTIONS, CONNECTIONS_MAX, DEPENDENCY_UP, JOBS, JOBS_OLDEST, UPLOADS_OPEN};
 
 /// How long a look at the database and the other dependencies is good for.
 const FRESH_FOR: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! The rules of the service. A service owns its transactions and knows no HTTP.
 
 pub mod assembly;
+pub mod cause;
 pub mod check;
 pub mod completion;
 mod error;

@@ -78,10 +78,9 @@ pub const CATALOGUE: &[(&str, Kind, &str)] = &[
 ];
 
 /// Upper bounds of the histograms in seconds: from a statement on SQLite to a copy of a large object.
-const SECONDS: [f64; 15] =
-    [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: [f64; 15] = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// The pause between two times that what histograms were told is added up, which nobody else does between scrapes.
-const UPKEEP: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(1);
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 

@@ -30,7 +30,11 @@ pub fn start(config: &LogConfig) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When one of them was started already, or the exporter of traces cannot be built.
-pub fn observe(log: &LogConfig, traces: Option<&TraceConfig>, program: &'static str) -> anyhow::Result<Option<Exporter>> {
+pub fn observe(
+    log: &LogConfig,
+    traces: Option<&TraceConfig>,
+    program: &'static str,
+) -> anyhow::Result<Option<Exporter>> {
     metrics::start(program)?;
     let exporter = traces.map(|config| Exporter::new(config, program)).transpose()?;
     start_with(log, exporter.as_ref())?;

@@ -98,9 +98,8 @@ impl Exporter {
 
     /// Sends what was not sent yet.
     pub async fn stop(self) {
-        let stopped = blocking(move || {
-            self.provider.shutdown_with_timeout(FLUSH_TIMEOUT).map_err(std::io::Error::other)
-        });
+        let stopped =
+            blocking(move || self.provider.shutdown_with_timeout(FLUSH_TIMEOUT).map_err(std::io::Error::other));
         if let Err(error) = stopped.await {
             tracing::warn!(%error, "the last spans did not reach the collector");
         }

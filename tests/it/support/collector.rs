@@ -25,7 +25,7 @@ pub struct Span {
 struct Got {
     spans: Vec<Span>,
     /// Everything that came, for looking for what should not be there.
-    text: String,
+    texts: Vec<String>,
     headers: Vec<HeaderMap>,
 }
 
@@ -44,7 +44,7 @@ impl Collector {
             let request = ExportTraceServiceRequest::decode(body).expect("an export request");
             let mut kept = kept.lock().unwrap();
             kept.headers.push(headers);
-            kept.text.push_str(&format!("{request:?}"));
+            kept.texts.push(format!("{request:?}"));
             kept.spans.extend(spans(request));
         });
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/traces", take)).await });
@@ -56,7 +56,7 @@ impl Collector {
     }
 
     pub fn text(&self) -> String {
-        self.got.lock().unwrap().text.clone()
+        self.got.lock().unwrap().texts.concat()
     }
 
     pub fn headers(&self) -> Vec<HeaderMap> {

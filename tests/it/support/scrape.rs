@@ -12,7 +12,8 @@ pub struct Scrape {
     pub kinds: BTreeMap<String, String>,
     /// What each metric says, by metric.
     pub help: BTreeMap<String, String>,
-    series: BTreeMap<String, f64>,
+    /// Value by series, as it is written.
+    series: BTreeMap<String, String>,
 }
 
 impl Scrape {
@@ -44,7 +45,8 @@ impl Scrape {
         let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let series = samples.map(|line| {
             let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
-            (series.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")))
+            value.parse::<f64>().unwrap_or_else(|_| panic!("no number: {line}"));
+            (series.to_owned(), value.to_owned())
         });
         Self { kinds: word_after("# TYPE "), help: word_after("# HELP "), series: series.collect(), text }
     }
@@ -58,16 +60,16 @@ impl Scrape {
         self.series.keys().map(String::as_str).collect()
     }
 
-    /// The sum of all series of a metric that have these labels, each `name="value"`; `None` when there are none.
-    pub fn find(&self, name: &str, labels: &[&str]) -> Option<f64> {
+    /// The sum of all series of a metric that have these labels; `None` when there are none, or one that is no whole number.
+    pub fn find(&self, name: &str, labels: &[&str]) -> Option<u64> {
         let found = self.series.iter().filter(|(series, _)| {
             series.split('{').next() == Some(name) && labels.iter().all(|label| series.contains(label))
         });
-        found.map(|(_, value)| *value).reduce(|sum, value| sum + value)
+        found.map(|(_, value)| value.parse().ok()).reduce(|sum: Option<u64>, value| Some(sum? + value?)).flatten()
     }
 
     /// As [`Self::find`], where there must be one.
-    pub fn value(&self, name: &str, labels: &[&str]) -> f64 {
+    pub fn value(&self, name: &str, labels: &[&str]) -> u64 {
         self.find(name, labels).unwrap_or_else(|| panic!("there is no {name} {labels:?} in\n{}", self.text))
     }
 }
