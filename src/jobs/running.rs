@@ -9,9 +9,17 @@ use crate::services::cause::Reason;
 use crate::services::ledger::{JobOutcome, Written};
 use crate::telemetry::metrics::{Held, JOB_FAILURES, JOB_SECONDS, JOBS_RUNNING};
 
-/// Shows every failure from the start, with none yet, because a counter that appears with its first failure has not grown.
+const DONE: &str = "done";
+const AGAIN: &str = "again";
+const FAILED: &str = "failed";
+const LOST: &str = "lost";
+
+/// Shows every ending from the start, with none yet, because a counter that appears with its first failure has not grown.
 pub(super) fn show_all_kinds() {
     for kind in NAMES {
+        for outcome in [DONE, AGAIN, FAILED, LOST] {
+            let _ = histogram!(JOB_SECONDS, "kind" => kind, "outcome" => outcome);
+        }
         for reason in Reason::ALL {
             counter!(JOB_FAILURES, "kind" => kind, "reason" => reason.name()).increment(0);
         }
@@ -28,16 +36,16 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn begin(kind: &'static str) -> Self {
-        Self { kind, started: Instant::now(), outcome: "lost", _held: Held::on(JOBS_RUNNING) }
+        Self { kind, started: Instant::now(), outcome: LOST, _held: Held::on(JOBS_RUNNING) }
     }
 
     /// Records how it ended.
     pub(super) fn end(mut self, written: &Written, outcome: &JobOutcome) {
         self.outcome = match written {
-            Written::Done(_) => "done",
-            Written::Again(_) => "again",
-            Written::Failed => "failed",
-            Written::Lost => "lost",
+            Written::Done(_) => DONE,
+            Written::Again(_) => AGAIN,
+            Written::Failed => FAILED,
+            Written::Lost => LOST,
         };
         if let JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. } = outcome {
             counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason.name()).increment(1);

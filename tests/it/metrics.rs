@@ -115,7 +115,7 @@ async fn what_happened_is_what_is_counted() {
             let all = scrapes(&services).await;
             let api = &all[0];
             let asked = api.find("filemanager_http_request_duration_seconds_count", &["/file/get/{file_id}"]).is_some();
-            let worked = all.last().unwrap().find("filemanager_job_duration_seconds_count", &[]).is_some();
+            let worked = all.last().unwrap().value("filemanager_job_duration_seconds_count", &[]) > 0;
             (asked && worked).then_some(all)
         })
         .await;
@@ -138,6 +138,7 @@ async fn what_happened_is_what_is_counted() {
         let done = ["kind=\"assemble_file\"", "outcome=\"done\""];
         assert_eq!(worker.value("filemanager_job_duration_seconds_count", &done), 1);
         assert_eq!(worker.value("filemanager_job_failures_total", &[]), 0);
+        assert_eq!(worker.value("filemanager_job_duration_seconds_count", &["outcome=\"failed\""]), 0);
         assert_eq!(worker.value("filemanager_jobs_running", &[]), 0);
         for name in ["database", "store", "queue"] {
             assert_eq!(api.value("filemanager_dependency_up", &[&format!("\"{name}\"")]), 1);
@@ -181,6 +182,7 @@ async fn jobs_that_fail_are_counted_by_their_reason() {
         let scrape = Scrape::api(&api).await;
         let failures = scrape.value("filemanager_job_failures_total", &["kind=\"assemble_file\"", "reason=\"data\""]);
         let failed = scrape.value("filemanager_jobs", &["state=\"failed\""]);
+        let failed = failed.min(scrape.value("filemanager_job_duration_seconds_count", &["outcome=\"failed\""]));
         (failures == 1 && failed == 1).then_some(())
     })
     .await;
