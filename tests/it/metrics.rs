@@ -45,7 +45,7 @@ fn named_in(text: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn what_is_exported_is_what_the_readme_the_dashboard_and_the_alerts_know() {
+async fn every_metric_of_the_catalogue_is_exported_and_no_other() {
     for deployment in [Deployment::embedded().await, Deployment::full().await] {
         let (_deployment, services) = watched(deployment).await;
         let client = services[0].client();
