@@ -13,8 +13,10 @@ import {
     join,
     openAppointment,
     openFile,
+    screenshots,
     step,
     story,
+    uploads,
     waitFor,
     written,
 } from "./support.mjs";
@@ -57,8 +59,8 @@ async function shows(page, dialog, tag) {
 
 await story("files", async ({ open, folder }) => {
     const page = await open();
-    await createUser(page, "Ada");
-    await openAppointment(page, "Pictures");
+    await createUser(page, "Ada Lovelace");
+    await openAppointment(page, "Check-up in May");
     const secret = randomBytes(300_000).toString("hex");
     const files = [
         ...media(folder),
@@ -93,7 +95,17 @@ await story("files", async ({ open, folder }) => {
     await step("public files show themselves", async () => {
         await choose(page, ...files);
         await waitFor(page, "ready", files.length);
-        await page.getByRole("button", { name: "Clear those that are ready" }).click();
+        await page
+            .locator("[data-testid=file]")
+            .nth(files.length - 1)
+            .waitFor();
+        await accessible(page, "list and uploads");
+        await page.getByRole("button", { name: "Show less of the uploads" }).click();
+        assert.equal(await uploads(page, "ready").first().isVisible(), false);
+        await accessible(page, "uploads out of the way");
+        await page.screenshot({ path: join(screenshots, "readme-files.png") });
+        await page.getByRole("button", { name: "Show all uploads" }).click();
+        await page.getByRole("button", { name: "Clear ready ones" }).click();
         await previews();
     });
 
@@ -103,6 +115,8 @@ await story("files", async ({ open, folder }) => {
         for (const words of ["Ready", "Public", "image/png", /crc64nvme:[0-9a-f]{16}/, /\d bytes/]) {
             await dialog.getByText(words).first().waitFor();
         }
+        await shows(page, dialog, "img");
+        await page.screenshot({ path: join(screenshots, "readme-file.png") });
         await dialog.getByRole("button", { name: "Copy link" }).click();
         await page.getByText("The link is copied.").waitFor();
         const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -194,7 +208,7 @@ await story("files", async ({ open, folder }) => {
 
     await step("a user is deleted after a question", async () => {
         const id = await chosenUser(page);
-        await page.getByRole("button", { name: "You are Ada" }).click();
+        await page.getByRole("button", { name: "You are Ada Lovelace" }).click();
         await accessible(page, "user menu");
         await page.getByRole("button", { name: "Delete user…" }).click();
         await page.getByText("This cannot be undone.").waitFor();

@@ -91,7 +91,7 @@ await story("story", async ({ open, folder }) => {
     });
 
     await step("an upload is paused, outlives a reload, and goes on", async () => {
-        await page.getByRole("button", { name: "Clear those that are ready" }).click();
+        await page.getByRole("button", { name: "Clear ready ones" }).click();
         await page.route("**/chunk/1", () => {});
         const long = await written(folder, "long.bin.zip", content);
         const safe = ["/chunk/0", "/chunk/2"].map((end) =>

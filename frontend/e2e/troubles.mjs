@@ -46,7 +46,7 @@ async function offer(page, kind, ...files) {
 }
 
 async function clear(page) {
-    await page.getByRole("button", { name: "Clear those that are ready" }).click();
+    await page.getByRole("button", { name: "Clear ready ones" }).click();
 }
 
 /** The file of this name is the same when it comes down. */

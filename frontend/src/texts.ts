@@ -256,7 +256,7 @@ export const texts = {
     expand: "Show all uploads",
     pauseAll: "Pause all",
     resumeAll: "Go on with all",
-    clearReady: "Clear those that are ready",
+    clearReady: "Clear ready ones",
     uploading: (amount: number) => `Uploading ${counted(amount, "file")}`,
     allReady: (amount: number) => `${counted(amount, "file")} ready`,
     paused: "Uploads paused",

@@ -1,8 +1,9 @@
 "use client";
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
-import { Button } from "@/components/ui/button";
+import { ChevronDown, ChevronUp } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { Button, IconButton } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
 import { bytes, duration } from "@/lib/format";
 import type { Totals } from "@/lib/uploader/types";
@@ -25,16 +26,24 @@ export function UploadPanel() {
     getItemKey: (index) => uploads[index]?.id ?? index,
     overscan: 4,
   });
+  const [isOpen, setOpen] = useState(true);
   useStayed(totals.active > 0);
   if (uploads.length === 0) return null;
   return (
     <aside
       aria-label={texts.panel.label}
-      className="fixed inset-x-0 bottom-0 z-40 flex max-h-[60dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
+      className="fixed inset-x-0 bottom-0 z-40 flex max-h-[50dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
     >
       <Announcements snapshot={{ uploads, totals }} />
-      <Summary totals={totals} />
-      <div ref={scroller} tabIndex={0} role="group" aria-label={texts.panel.list} className="overflow-y-auto">
+      <Summary totals={totals} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+      <div
+        ref={scroller}
+        hidden={!isOpen}
+        tabIndex={0}
+        role="group"
+        aria-label={texts.panel.list}
+        className="overflow-y-auto"
+      >
         <ul className="relative" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map(({ index, key, start }) => {
             const upload = uploads[index];
@@ -66,7 +75,13 @@ function useStayed(isActive: boolean): void {
   }, [isActive]);
 }
 
-function Summary({ totals }: { totals: Totals }) {
+interface SummaryProps {
+  totals: Totals;
+  isOpen: boolean;
+  onToggle: () => void;
+}
+
+function Summary({ totals, isOpen, onToggle }: SummaryProps) {
   const { files, ready, active, size, sent, speed, secondsLeft } = totals;
   const facts = [
     texts.panel.readyOf(ready, files),
@@ -101,6 +116,14 @@ function Summary({ totals }: { totals: Totals }) {
             {texts.panel.clearReady}
           </Button>
         )}
+        <IconButton
+          label={isOpen ? texts.panel.collapse : texts.panel.expand}
+          aria-expanded={isOpen}
+          size="smallIcon"
+          onClick={onToggle}
+        >
+          {isOpen ? <ChevronDown aria-hidden className="size-4" /> : <ChevronUp aria-hidden className="size-4" />}
+        </IconButton>
       </div>
       <Progress label={texts.panel.totalProgress} value={size > 0 ? sent / size : ready / files} />
     </header>
