@@ -25,7 +25,12 @@ pub(super) type Page<T> = Result<Json<Listing<T>>, ApiError>;
     path = "/users",
     tag = "users",
     request_body(content = UserForm, content_type = "application/json"),
-    responses((status = 200, body = Success<UserAnswer>), (status = 422, body = Error), (status = 503, body = Error))
+    responses(
+        (status = 200, body = Success<UserAnswer>),
+        (status = 400, description = "The body cannot be read", body = Error),
+        (status = 422, body = Error),
+        (status = 503, body = Error)
+    )
 )]
 pub(super) async fn create_user(State(state): State<ApiState>, FormFields(fields): FormFields) -> Answer<UserAnswer> {
     let name = parse_user(&fields).map_err(in_body)?;
@@ -75,6 +80,7 @@ pub(super) async fn delete_user(
     request_body(content = AppointmentForm, content_type = "application/json"),
     responses(
         (status = 200, body = Success<AppointmentAnswer>),
+        (status = 400, description = "The body cannot be read", body = Error),
         (status = 404, description = "There is no such user", body = Error),
         (status = 422, body = Error),
         (status = 503, body = Error)

@@ -74,6 +74,7 @@ pub(super) async fn chunk(State(state): State<ApiState>, chunk: RawChunk) -> Ans
     request_body(content = UrlsForm, content_type = "application/json"),
     responses(
         (status = 200, body = Success<UrlsAnswer>),
+        (status = 400, description = "The body cannot be read", body = Error),
         (status = 409, description = "The upload is completed", body = Error),
         (status = 422, body = Error),
         (status = 503, body = Error)

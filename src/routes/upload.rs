@@ -32,7 +32,12 @@ pub(super) type Answer<T> = Result<Json<Success<T>>, ApiError>;
         (InitForm = "application/x-www-form-urlencoded"),
         (InitForm = "application/json")
     )),
-    responses((status = 200, body = Success<InitAnswer>), (status = 422, body = Error), (status = 503, body = Error))
+    responses(
+        (status = 200, body = Success<InitAnswer>),
+        (status = 400, description = "The body cannot be read", body = Error),
+        (status = 422, body = Error),
+        (status = 503, body = Error)
+    )
 )]
 pub(super) async fn init(State(state): State<ApiState>, FormFields(fields): FormFields) -> Answer<InitAnswer> {
     let request = InitRequest::parse(&fields).map_err(in_body)?;
@@ -79,7 +84,12 @@ pub(super) async fn chunk(State(state): State<ApiState>, chunk: ChunkUpload) -> 
         (CompleteForm = "application/x-www-form-urlencoded"),
         (CompleteForm = "application/json")
     )),
-    responses((status = 200, body = Success<FileAnswer>), (status = 422, body = Error), (status = 503, body = Error))
+    responses(
+        (status = 200, body = Success<FileAnswer>),
+        (status = 400, description = "The body cannot be read", body = Error),
+        (status = 422, body = Error),
+        (status = 503, body = Error)
+    )
 )]
 pub(super) async fn complete(
     State(state): State<ApiState>,

@@ -1161,6 +1161,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_AppointmentAnswer"];
                 };
             };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description There is no such user */
             404: {
                 headers: {
@@ -1688,6 +1697,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_FileAnswer"];
                 };
             };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1727,6 +1745,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Success_InitAnswer"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             422: {
@@ -2006,6 +2033,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_UrlsAnswer"];
                 };
             };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description The upload is completed */
             409: {
                 headers: {
@@ -2149,6 +2185,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Success_UserAnswer"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             422: {
