@@ -15,6 +15,7 @@ use super::running::{self, Running};
 use super::sweeper;
 use crate::config::JobConfig;
 use crate::domain::job::ClaimedJob;
+use crate::failpoint;
 use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
@@ -101,7 +102,10 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     span.record("trace_id", trace_id);
     let written = async {
         match context.ledger.claim(notice.job_id).await {
-            Ok(Some(job)) => Some(perform_all(context, job).await),
+            Ok(Some(job)) => {
+                failpoint::reach("job.claimed");
+                Some(perform_all(context, job).await)
+            }
             Ok(None) => None,
             Err(error) => {
                 tracing::warn!(%error, "the job could not be claimed; the sweeper announces it again");
@@ -145,8 +149,10 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
             return Written::Lost;
         }
     };
+    failpoint::reach("job.worked");
     let written = end(context, job, &outcome).await;
     running.end(&written, &outcome);
+    failpoint::reach("job.ended");
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::JobId;
 use crate::domain::job::{ClaimedJob, NewJob};
+use crate::failpoint;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -54,7 +55,7 @@ pub async fn insert_claimed(
 }
 
 /// Takes a job that is due, or whose lease ran out, until `until`; `None` when somebody else has it or
-/// there is nothing to do.
+/// there is nothing to do. What was announced of it is used up: if this lease runs out, it is announced at once.
 ///
 /// # Errors
 /// Those of the database.
@@ -66,7 +67,7 @@ pub async fn claim(
     until: DateTime<Utc>,
 ) -> Result<Option<ClaimedJob>, RepositoryError> {
     let sql = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
-               attempts = attempts + 1, updated_at = ? \
+               attempts = attempts + 1, published_at = NULL, updated_at = ? \
                WHERE id = ? AND ((state = 'queued' AND run_at <= ?) OR (state = 'running' AND lease_until < ?))";
     if execute!(session, sql, owner, until, now, id.0, now, now)? == 0 {
         return Ok(None);
@@ -92,7 +93,11 @@ pub async fn prolong(
     job: &ClaimedJob,
     until: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    let sql = if failpoint::is_off("epoch") {
+        "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch >= ? AND state = 'running'"
+    } else {
+        "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch = ? AND state = 'running'"
+    };
     Ok(execute!(session, sql, until, job.id.0, job.epoch)? == 1)
 }
 
@@ -138,8 +143,13 @@ pub async fn end(session: &mut impl Session, job: &ClaimedJob, ending: Ending<'_
         Ending::Failed { cause } => ("failed", now, Some(cause)),
         Ending::Again { run_at, cause } => ("queued", run_at, Some(cause)),
     };
-    let sql = "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
-               published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    let sql = if failpoint::is_off("epoch") {
+        "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
+         published_at = NULL, updated_at = ? WHERE id = ? AND epoch >= ? AND state = 'running'"
+    } else {
+        "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
+         published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'"
+    };
     Ok(execute!(session, sql, state, run_at, cause, now, job.id.0, job.epoch)? == 1)
 }
 

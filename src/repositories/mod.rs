@@ -22,8 +22,10 @@ use database::{execute, on};
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use crate::failpoint;
+
 /// The present in microseconds, the finest that every database keeps.
 #[must_use]
 pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(6)
+    (Utc::now() + failpoint::clock_offset()).trunc_subsecs(6)
 }

@@ -10,6 +10,7 @@ use crate::domain::file::File;
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
 use crate::domain::{FileId, UploadId};
+use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
 use crate::storage::{Assembly, StorageError};
@@ -62,7 +63,9 @@ impl AssemblyService {
             begun_as: upload.hints.content_type.clone(),
             repeated: job.attempts > 1,
         };
+        failpoint::reach("assemble.begun");
         self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
+        failpoint::reach("assemble.made");
         proof::prove(&self.ports.storage, file).await
     }
 
@@ -107,8 +110,10 @@ impl AssemblyService {
         };
         if let Some(object) = object {
             self.ports.storage.delete(&object).await?;
+            failpoint::reach("remove.object");
         }
         self.ports.storage.discard(&gathering(&upload), &chunks, None).await?;
+        failpoint::reach("remove.staged");
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
         Ok(uploads::delete(&mut database, id).await?)
     }
@@ -121,7 +126,10 @@ impl AssemblyService {
             return Ok(());
         };
         let keep = file.as_ref().map(|file| &file.location);
-        Ok(self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?)
+        failpoint::reach("discard.begun");
+        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?;
+        failpoint::reach("discard.done");
+        Ok(())
     }
 
     async fn load(&self, id: FileId) -> Result<Option<(File, Upload, Vec<StoredChunk>)>, RepositoryError> {

@@ -15,6 +15,7 @@ use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
 use crate::domain::{ObjectLocation, Visibility};
+use crate::failpoint;
 use crate::storage::{Storage, StorageError};
 
 /// The most bytes that one copy can move (Amazon S3 API, `CopyObject`).
@@ -52,8 +53,10 @@ impl Assembler<'_> {
                 if !(self.assembly.repeated && self.is_whole(&self.gathering.target, self.assembly.size).await?) {
                     if let Some((number, segment)) = tail {
                         parts.push(self.put_tail(number, segment).await?);
+                        failpoint::reach("assemble.tail");
                     }
                     self.complete(&self.gathering.target, begun(self.gathering)?, &parts, self.assembly.size).await?;
+                    failpoint::reach("assemble.completed");
                 }
                 self.settle().await
             }
@@ -220,8 +223,10 @@ impl Assembler<'_> {
     /// Reads all chunks in order and writes them anew; nothing but a few blocks is in memory.
     async fn rewrite(&self, parts: &[Part], segments: &[Segment]) -> Result<(), StorageError> {
         let gathered = if parts.is_empty() { None } else { Some(self.complete_gathered(parts, segments).await?) };
+        failpoint::reach("rewrite.gathered");
         let target = &self.assembly.target;
         let upload = self.store.begin(target, Some(&self.assembly.content_type)).await?;
+        failpoint::reach("rewrite.begun");
         let mut written = Vec::new();
         let mut outcome = Ok(());
         for (range, number) in part_ranges(self.assembly.size.cast_unsigned(), REWRITE_PART_SIZE).into_iter().zip(1..) {
@@ -235,6 +240,7 @@ impl Assembler<'_> {
                 }
             }
         }
+        failpoint::reach("rewrite.written");
         self.complete_or_abort(&upload, outcome.map(|()| written)).await
     }
 

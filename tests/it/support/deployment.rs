@@ -75,6 +75,11 @@ impl Deployment {
         Self { folder, settings, queue }
     }
 
+    /// On the servers that these settings name.
+    pub fn on(settings: HashMap<String, String>, queue: Queue) -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), settings, queue }
+    }
+
     /// What one gets with nothing configured.
     pub async fn embedded() -> Self {
         Self::new(Database::Sqlite, Store::Directory, Queue::InProcess).await

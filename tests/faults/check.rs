@@ -1,0 +1,87 @@
+//! What must hold once nothing is broken any more.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{MySqlConnection, Row};
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::Cluster;
+use crate::ledger::{Ledger, sha256};
+use crate::uploader::Caller;
+
+/// Nothing may be stuck longer than this after calm.
+const CALM: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Waits until all work is done, then checks that every promise is kept, once, and that nothing is left over. What lies in
+/// the store and belongs to nobody is counted.
+///
+/// # Panics
+/// When something does not hold.
+pub async fn all_is_well(cluster: &Cluster, ledger: &Arc<Ledger>) -> usize {
+    ledger.assert_kept();
+    at_rest(cluster, ledger).await;
+    let mut rows = cluster.rows().await.expect("the database answers");
+    let promised = ledger.files();
+    let files = paths(&mut rows).await;
+    assert_eq!(files.len(), promised.len(), "files in the database, and files that were promised\n{}", ledger.tail());
+    let caller = Caller::new(&cluster.url_past_faults(), ledger);
+    for file in &promised {
+        let (_, status) = caller.once("status", caller.about(file, "status")).await.expect("an answer");
+        assert_eq!(status["data"]["status"], "SUCCESS", "{file:?}: {status}\n{}", ledger.tail());
+        let got = caller.about(file, "download").send().await.expect("an answer");
+        let got = got.bytes().await.expect("a body");
+        assert_eq!(sha256(&got), file.sha256, "{file:?} is not what was acknowledged\n{}", ledger.tail());
+    }
+    let present = objects(cluster).await;
+    let missing: Vec<_> = files.difference(&present).collect();
+    assert!(missing.is_empty(), "objects that are not there: {missing:?}");
+    let strangers: Vec<_> = present.difference(&files).cloned().collect();
+    let twice: Vec<_> = strangers.iter().filter(|name| !name.contains(".staging/") && !name.contains("?uploadId")).collect();
+    assert!(twice.is_empty(), "objects of no file: {twice:?}\n{}", ledger.tail());
+    strangers.len()
+}
+
+/// Waits until no job waits or runs and no upload is between two states.
+async fn at_rest(cluster: &Cluster, ledger: &Ledger) {
+    let deadline = Instant::now() + CALM;
+    loop {
+        let mut rows = cluster.rows().await.expect("the database answers");
+        let unfinished = "SELECT CONCAT('job ', kind, ' of ', HEX(subject), ' is ', state, ' after ', attempts, \
+                          ' attempts: ', COALESCE(last_error, '')) FROM jobs WHERE state NOT IN ('done', 'failed') \
+                          UNION ALL SELECT CONCAT('upload ', HEX(id), ' is ', state) FROM uploads \
+                          WHERE state = 'completing' AND id NOT IN (SELECT upload_id FROM files WHERE status = 'FAILURE')";
+        let unfinished: Vec<String> = sqlx::query_scalar(unfinished).fetch_all(&mut rows).await.unwrap();
+        if unfinished.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "stuck {CALM:?} after calm:\n{}\n{}", unfinished.join("\n"), ledger.tail());
+        sleep(LOOK).await;
+    }
+}
+
+/// Where the files of the database lie.
+async fn paths(rows: &mut MySqlConnection) -> BTreeSet<String> {
+    let found = sqlx::query("SELECT path FROM files").fetch_all(rows).await.unwrap();
+    found.iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+/// What lies in the store: objects as `<visibility>/<key>`, and multipart uploads that are not over.
+async fn objects(cluster: &Cluster) -> BTreeSet<String> {
+    let (client, mut found) = (cluster.objects(), BTreeSet::new());
+    for (bucket, visibility) in cluster.buckets().into_iter().zip(["public", "private"]) {
+        let mut pages = client.list_objects_v2().bucket(bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.expect("a listing");
+            found.extend(page.contents().iter().filter_map(|object| Some(format!("{visibility}/{}", object.key()?))));
+        }
+        let uploads = client.list_multipart_uploads().bucket(bucket).send().await.expect("a listing");
+        let uploads = uploads.uploads().iter();
+        found.extend(uploads.map(|upload| {
+            format!("{visibility}/{}?uploadId={}", upload.key().unwrap_or_default(), upload.upload_id().unwrap_or_default())
+        }));
+    }
+    found
+}
