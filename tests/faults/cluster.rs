@@ -45,7 +45,7 @@ impl Cluster {
             ("APP_PORT", api_port.to_string()),
             ("LOG_FORMAT", "json".to_owned()),
             ("APP_MAX_CHUNK_SIZE", (6 * 1024 * 1024).to_string()),
-            ("JOB_LEASE", "2".to_owned()),
+            ("JOB_LEASE", "3".to_owned()),
             ("JOB_SWEEP_INTERVAL", "1".to_owned()),
             ("MYSQL_HOST", "127.0.0.1".to_owned()),
             ("MYSQL_PORT", database.port.to_string()),
@@ -97,7 +97,9 @@ impl Cluster {
     pub async fn start_worker(&mut self, failpoint: Option<&str>) {
         let mut command = self.deployment.command(env!("CARGO_BIN_EXE_filemanager-worker"));
         command.envs(failpoint.map(|failpoint| ("FAILPOINT", failpoint)));
-        self.workers.push(Service::start(command, "waiting for jobs").await);
+        // One with a failpoint may be dead before it could be seen waiting.
+        let message = if failpoint.is_some() { "working" } else { "waiting for jobs" };
+        self.workers.push(Service::start(command, message).await);
     }
 
     /// Ends all APIs by SIGKILL and starts one.

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures::FutureExt;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use scenarios::{Run, SCENARIOS, Scenario};
 use servers::Servers;
 
@@ -63,9 +65,11 @@ async fn main() -> ExitCode {
     }
     println!("seed: {seed}");
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut terminated = signal(SignalKind::terminate()).expect("signals can be listened to");
     tokio::select! {
         results = run_all(&arguments, seed, &chosen, folder.path()) => report(&results, seed),
         _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
+        _ = terminated.recv() => ExitCode::FAILURE,
     }
 }
 

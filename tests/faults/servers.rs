@@ -6,15 +6,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use sqlx::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{eventually, s3};
 
+/// How long a server that answers at all may take.
+const ANSWER: Duration = Duration::from_secs(2);
 pub const USER: &str = "filemanager";
 const S3_KEY: &str = "GK0123456789abcdef01234567";
 const S3_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -146,7 +150,9 @@ impl Servers {
     pub async fn mysql(&self, database: Option<&str>) -> Result<MySqlConnection, sqlx::Error> {
         let options = MySqlConnectOptions::new().host("127.0.0.1").port(self.database.port).username(USER);
         let options = options.password(USER);
-        MySqlConnection::connect_with(&if let Some(name) = database { options.database(name) } else { options }).await
+        let options = if let Some(name) = database { options.database(name) } else { options };
+        let connected = timeout(ANSWER, MySqlConnection::connect_with(&options)).await;
+        connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     async fn database_answers(&self) {
@@ -163,11 +169,8 @@ impl Servers {
     }
 
     async fn broker_answers(&self) {
-        eventually("RabbitMQ answers", async || {
-            let options = lapin::ConnectionProperties::default();
-            lapin::Connection::connect(&self.amqp(), options).await.ok()
-        })
-        .await;
+        let port = self.broker.port;
+        eventually("RabbitMQ answers", async || exchange(port, b"AMQP\0\0\x09\x01").await).await;
     }
 
     /// The broker's address, past all faults.
@@ -190,11 +193,14 @@ impl Drop for Servers {
 
 /// Sends a request to a port of this machine; the first bytes of the answer.
 async fn exchange(port: u16, request: &[u8]) -> Option<Vec<u8>> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    stream.write_all(request).await.ok()?;
-    let mut answer = vec![0; 8];
-    stream.read_exact(&mut answer).await.ok()?;
-    Some(answer)
+    let answered = timeout(ANSWER, async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        stream.write_all(request).await.ok()?;
+        let mut answer = vec![0; 8];
+        stream.read_exact(&mut answer).await.ok()?;
+        Some(answer)
+    });
+    answered.await.ok()?
 }
 
 pub fn free_port() -> u16 {
@@ -285,7 +291,7 @@ async fn configure_garage(store: &Server) {
     };
     eventually("Garage answers", async || ask(&["status"])).await;
     let node = ask(&["node", "id", "-q"]).expect("the node's name");
-    let node = node.split('@').next().unwrap_or_default();
+    let node = node.split('@').next().unwrap_or_default().trim();
     let steps: [&[&str]; 4] = [
         &["layout", "assign", "-z", "dc1", "-c", "50G", node],
         &["layout", "apply", "--version", "1"],
