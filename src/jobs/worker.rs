@@ -1,9 +1,10 @@
 //! Takes notices from the queue and runs their jobs under a lease.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -143,7 +144,7 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let running = Running::begin(kind_of(job));
     let span = tracing::trace_span!("perform", otel.name = job.kind);
     let outcome = tokio::select! {
-        outcome = super::run(&context.assembly, job).instrument(span) => outcome,
+        outcome = attempt(context, job).instrument(span) => outcome,
         () = keep_lease(context, job) => {
             tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
             return Written::Lost;
@@ -173,6 +174,15 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
 /// The kind as a label: a row of another version may have any.
 fn kind_of(job: &ClaimedJob) -> &'static str {
     super::NAMES.into_iter().find(|name| *name == job.kind).unwrap_or("other")
+}
+
+/// Runs a job. One that panics has failed like any other: its slot and its notice are not lost with it.
+async fn attempt(context: &WorkerContext, job: &ClaimedJob) -> JobOutcome {
+    if context.ledger.is_worn_out(job) {
+        return JobOutcome::Retry(Cause::other("every worker that had the job ended before the job did"));
+    }
+    let outcome = AssertUnwindSafe(super::run(&context.assembly, job)).catch_unwind().await;
+    outcome.unwrap_or_else(|_| JobOutcome::Retry(Cause::other("the job panicked")))
 }
 
 /// Writes down the ending. While the database is away the lease is still ours: there is time to try.

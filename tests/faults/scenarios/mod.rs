@@ -2,6 +2,7 @@
 
 mod kills;
 mod outages;
+mod queues;
 
 use std::sync::Arc;
 
@@ -60,6 +61,10 @@ scenarios! {
     "kill-worker", 1, 25, kills::worker, "SIGKILL of a worker at each step of each job";
     "kill-broker", 1, 50, outages::broker, "SIGKILL of RabbitMQ under uploaders";
     "kill-database", 2, 50, outages::database, "SIGKILL of MariaDB under uploaders";
+    "purge", 1, 10, queues::purge, "the broker's queue purged or deleted with jobs in it";
+    "frozen", 1, 50, queues::frozen, "a worker frozen past its lease, then let go on";
+    "duplicates", 2, 100, queues::duplicates, "each notice ten times to eight workers, a hundred completes at once";
+    "poisoned", 2, 100, queues::poisoned, "jobs that cannot be done among ten times as many good ones";
     "kill-store", 2, 50, outages::store, "SIGKILL of the S3 server under uploaders";
 }
 
