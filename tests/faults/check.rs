@@ -8,7 +8,8 @@ use sqlx::{MySqlConnection, Row};
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::Cluster;
-use crate::ledger::{Ledger, sha256};
+use crate::ledger::{Ledger, Promised, sha256};
+use crate::support::eventually;
 use crate::uploader::Caller;
 
 /// Nothing may be stuck longer than this after calm.
@@ -28,13 +29,7 @@ pub async fn all_is_well(cluster: &Cluster, ledger: &Arc<Ledger>) -> usize {
     let files = paths(&mut rows).await;
     assert_eq!(files.len(), promised.len(), "files in the database, and files that were promised\n{}", ledger.tail());
     let caller = Caller::new(&cluster.url_past_faults(), ledger);
-    for file in &promised {
-        let (_, status) = caller.once("status", caller.about(file, "status")).await.expect("an answer");
-        assert_eq!(status["data"]["status"], "SUCCESS", "{file:?}: {status}\n{}", ledger.tail());
-        let got = caller.about(file, "download").send().await.expect("an answer");
-        let got = got.bytes().await.expect("a body");
-        assert_eq!(sha256(&got), file.sha256, "{file:?} is not what was acknowledged\n{}", ledger.tail());
-    }
+    files_are_there(caller.base(), ledger, &promised).await;
     let present = objects(cluster).await;
     let missing: Vec<_> = files.difference(&present).collect();
     assert!(missing.is_empty(), "objects that are not there: {missing:?}");
@@ -42,6 +37,26 @@ pub async fn all_is_well(cluster: &Cluster, ledger: &Arc<Ledger>) -> usize {
     let twice: Vec<_> = strangers.iter().filter(|name| !name.contains(".staging/") && !name.contains("?uploadId")).collect();
     assert!(twice.is_empty(), "objects of no file: {twice:?}\n{}", ledger.tail());
     strangers.len()
+}
+
+/// Checks that these files can be downloaded from the service at `base` and are what was sent.
+///
+/// # Panics
+/// When one is not.
+pub async fn files_are_there(base: &str, ledger: &Arc<Ledger>, files: &[Promised]) {
+    let caller = Caller::new(base.trim_end_matches("/api/v1"), ledger);
+    for file in files {
+        let status = eventually("a file is done", async || {
+            let (_, status) = caller.once("status", caller.about(file, "status")).await?;
+            let done = ["SUCCESS", "FAILURE"].contains(&status["data"]["status"].as_str()?);
+            done.then_some(status)
+        })
+        .await;
+        assert_eq!(status["data"]["status"], "SUCCESS", "{file:?}: {status}\n{}", ledger.tail());
+        let got = caller.about(file, "download").send().await.expect("an answer");
+        let got = got.bytes().await.expect("a body");
+        assert_eq!(sha256(&got), file.sha256, "{file:?} is not what was acknowledged\n{}", ledger.tail());
+    }
 }
 
 /// Waits until no job waits or runs and no upload is between two states.

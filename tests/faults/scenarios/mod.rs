@@ -1,6 +1,8 @@
 //! What is broken, and how often.
 
 mod kills;
+mod machine;
+mod network;
 mod outages;
 mod queues;
 
@@ -65,6 +67,13 @@ scenarios! {
     "frozen", 1, 50, queues::frozen, "a worker frozen past its lease, then let go on";
     "duplicates", 2, 100, queues::duplicates, "each notice ten times to eight workers, a hundred completes at once";
     "poisoned", 2, 100, queues::poisoned, "jobs that cannot be done among ten times as many good ones";
+    "cuts", 12, 1000, network::cuts, "connections cut at random bytes";
+    "flips", 12, 1000, network::flips, "bits flipped in a body with a digest, a staged chunk, a stored part";
+    "full-disk", 1, 10, machine::full_disk, "a hundred uploads on a disk that is full";
+    "clock", 1, 10, machine::clock, "the clock steps by an hour either way";
+    "power-cut", 0, 20, machine::power_cut, "the power goes at the moment of an answer";
+    "network", 1, 10, network::faults, "latency, slices and resets between any two parts";
+    "silence", 0, 10, network::silence, "a part that says nothing any more";
     "kill-store", 2, 50, outages::store, "SIGKILL of the S3 server under uploaders";
 }
 
