@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{RepositoryError, Session, execute, on};
+use super::{RepositoryError, Session, execute, horizon, on};
 use crate::domain::JobId;
 use crate::domain::job::{ClaimedJob, NewJob};
 use crate::failpoint;
@@ -68,8 +68,9 @@ pub async fn claim(
 ) -> Result<Option<ClaimedJob>, RepositoryError> {
     let sql = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
                attempts = attempts + 1, published_at = NULL, updated_at = ? \
-               WHERE id = ? AND ((state = 'queued' AND run_at <= ?) OR (state = 'running' AND lease_until < ?))";
-    if execute!(session, sql, owner, until, now, id.0, now, now)? == 0 {
+               WHERE id = ? AND ((state = 'queued' AND (run_at <= ? OR run_at > ?)) \
+               OR (state = 'running' AND (lease_until < ? OR lease_until > ?)))";
+    if execute!(session, sql, owner, until, now, id.0, now, horizon(now), now, horizon(until))? == 0 {
         return Ok(None);
     }
     let sql = "SELECT id, kind, subject, attempts, epoch, trace_id FROM jobs WHERE id = ? AND lease_owner = ?";
@@ -185,8 +186,9 @@ pub async fn mark_published(
     now: DateTime<Utc>,
     before: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE jobs SET published_at = ? WHERE id = ? AND (published_at IS NULL OR published_at <= ?)";
-    Ok(execute!(session, sql, now, id.0, before)? == 1)
+    let sql = "UPDATE jobs SET published_at = ? \
+               WHERE id = ? AND (published_at IS NULL OR published_at <= ? OR published_at > ?)";
+    Ok(execute!(session, sql, now, id.0, before, horizon(now))? == 1)
 }
 
 /// Gives the turn to announce a job back, because the broker did not take it.
@@ -208,14 +210,15 @@ pub async fn due(
     published_before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(JobId, String)>, RepositoryError> {
-    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND run_at <= ? \
-                  AND (published_at IS NULL OR published_at <= ?) ORDER BY run_at LIMIT ?";
-    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND lease_until < ? \
-                     AND (published_at IS NULL OR published_at <= ?) ORDER BY lease_until LIMIT ?";
+    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND (run_at <= ? OR run_at > ?) \
+                  AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY run_at LIMIT ?";
+    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND (lease_until < ? OR lease_until > ?) \
+                     AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY lease_until LIMIT ?";
+    let beyond = horizon(now);
     let mut rows: Vec<(Uuid, String)> = Vec::new();
     for sql in [queued, abandoned] {
         let found: Vec<(Uuid, String)> = on!(session, c => {
-            sqlx::query_as(sql).bind(now).bind(published_before).bind(limit).fetch_all(c).await
+            sqlx::query_as(sql).bind(now).bind(beyond).bind(published_before).bind(beyond).bind(limit).fetch_all(c).await
         })?;
         rows.extend(found);
     }

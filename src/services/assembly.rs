@@ -59,6 +59,7 @@ impl AssemblyService {
         let assembly = Assembly {
             target: file.location.clone(),
             size: file.size,
+            crc: file.crc,
             content_type: file.content_type.clone(),
             begun_as: upload.hints.content_type.clone(),
             repeated: job.attempts > 1,
