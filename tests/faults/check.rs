@@ -34,7 +34,8 @@ pub async fn all_is_well(cluster: &Cluster, ledger: &Arc<Ledger>) -> usize {
     let missing: Vec<_> = files.difference(&present).collect();
     assert!(missing.is_empty(), "objects that are not there: {missing:?}");
     let strangers: Vec<_> = present.difference(&files).cloned().collect();
-    let twice: Vec<_> = strangers.iter().filter(|name| !name.contains(".staging/") && !name.contains("?uploadId")).collect();
+    let twice: Vec<_> =
+        strangers.iter().filter(|name| !name.contains(".staging/") && !name.contains("?uploadId")).collect();
     assert!(twice.is_empty(), "objects of no file: {twice:?}\n{}", ledger.tail());
     strangers.len()
 }
@@ -95,7 +96,11 @@ async fn objects(cluster: &Cluster) -> BTreeSet<String> {
         let uploads = client.list_multipart_uploads().bucket(bucket).send().await.expect("a listing");
         let uploads = uploads.uploads().iter();
         found.extend(uploads.map(|upload| {
-            format!("{visibility}/{}?uploadId={}", upload.key().unwrap_or_default(), upload.upload_id().unwrap_or_default())
+            format!(
+                "{visibility}/{}?uploadId={}",
+                upload.key().unwrap_or_default(),
+                upload.upload_id().unwrap_or_default()
+            )
         }));
     }
     found

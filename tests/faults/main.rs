@@ -20,12 +20,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, stream};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use scenarios::{Run, SCENARIOS, Scenario};
 use servers::Servers;
+
+/// How many scenarios run beside each other: most of their time is waiting.
+const AT_ONCE: usize = 4;
 
 #[derive(Parser)]
 struct Arguments {
@@ -75,7 +78,11 @@ async fn main() -> ExitCode {
 
 impl Arguments {
     fn chooses(&self, scenario: &Scenario) -> bool {
-        if self.only.is_empty() { self.long || scenario.short > 0 } else { self.only.iter().any(|o| o == scenario.name) }
+        if self.only.is_empty() {
+            self.long || scenario.short > 0
+        } else {
+            self.only.iter().any(|o| o == scenario.name)
+        }
     }
 }
 
@@ -86,25 +93,32 @@ async fn run_all(
     folder: &std::path::Path,
 ) -> Vec<Result> {
     let servers = Arc::new(Servers::start(folder).await);
-    let mut results = Vec::new();
-    for scenario in chosen {
-        let rounds = if arguments.long { scenario.long } else { scenario.short.max(1) };
-        let rounds = arguments.rounds.unwrap_or(rounds);
-        let run = Run { servers: Arc::clone(&servers), seed, rounds, without: arguments.without.clone() };
-        println!("{}: {rounds} times", scenario.name);
-        let begun = Instant::now();
-        // A check fails by a panic.
-        let outcome = AssertUnwindSafe((scenario.run)(run)).catch_unwind().await.map_err(said);
-        let took = begun.elapsed();
-        println!("{}: {} in {:.1} s", scenario.name, if outcome.is_ok() { "ok" } else { "FAILED" }, took.as_secs_f64());
-        results.push(Result { scenario, rounds, took, outcome });
+    let run = |scenario: &&'static Scenario| run_one(arguments, seed, scenario, Arc::clone(&servers));
+    let beside = chosen.iter().filter(|scenario| scenario.beside).map(run);
+    let mut results: Vec<Result> = stream::iter(beside).buffer_unordered(AT_ONCE).collect().await;
+    for scenario in chosen.iter().filter(|scenario| !scenario.beside) {
+        results.push(run(scenario).await);
     }
     results
 }
 
+async fn run_one(arguments: &Arguments, seed: u64, scenario: &'static Scenario, servers: Arc<Servers>) -> Result {
+    let rounds = if arguments.long { scenario.long } else { scenario.short.max(1) };
+    let rounds = arguments.rounds.unwrap_or(rounds);
+    println!("{}: begins, {rounds} times", scenario.name);
+    let begun = Instant::now();
+    let run = Run { servers, seed, rounds, without: arguments.without.clone() };
+    // A check fails by a panic.
+    let outcome = AssertUnwindSafe((scenario.run)(run)).catch_unwind().await.map_err(said);
+    let took = begun.elapsed();
+    println!("{}: {} after {:.1} s", scenario.name, if outcome.is_ok() { "ok" } else { "FAILED" }, took.as_secs_f64());
+    Result { scenario, rounds, took, outcome }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn said(panic: Box<dyn std::any::Any + Send>) -> String {
-    let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|&text| text.into()));
+    let text =
+        panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|&text| text.into()));
     text.unwrap_or_else(|| "it panicked without a word".to_owned())
 }
 

@@ -77,7 +77,6 @@ impl Drop for Server {
 
 /// All of them.
 pub struct Servers {
-    pub folder: PathBuf,
     pub database: Server,
     pub broker: Server,
     /// Garage, or nothing where there is none: then the store is s3s-fs in this process.
@@ -97,7 +96,7 @@ impl Servers {
             |store| store.port,
         );
         let (database, broker) = (mariadb_server(folder), rabbitmq_server(folder, epmd_port));
-        let servers = Self { folder: folder.to_owned(), database, broker, store, store_port, epmd_port };
+        let servers = Self { database, broker, store, store_port, epmd_port };
         servers.database.start();
         servers.broker.start();
         servers.start_store();
@@ -209,7 +208,8 @@ pub fn free_port() -> u16 {
 }
 
 fn in_path(program: &str) -> Option<String> {
-    let found = std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|p| p.exists());
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|p| p.exists());
     found.map(|path| path.display().to_string())
 }
 
@@ -228,7 +228,8 @@ fn mariadb_server(folder: &Path) -> Server {
     let installed = install.output().expect("mariadb-install-db is missing; scripts/install-test-deps installs it");
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let grant = folder.join("grant.sql");
-    let statement = format!("CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{USER}'; GRANT ALL ON *.* TO '{USER}'@'%';");
+    let statement =
+        format!("CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{USER}'; GRANT ALL ON *.* TO '{USER}'@'%';");
     fs::write(&grant, statement.replace("; ", ";\n")).unwrap();
     let mut arguments = vec!["--no-defaults".to_owned()];
     arguments.extend(as_root);

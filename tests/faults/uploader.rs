@@ -138,7 +138,8 @@ impl Caller {
                 let url = format!("{}/file/upload/chunk/", self.base);
                 let form = || {
                     let file = Part::bytes(bytes.to_vec()).file_name("blob");
-                    let form = Form::new().text("chunk_size", bytes.len().to_string()).text("upload_id", upload.to_owned());
+                    let form =
+                        Form::new().text("chunk_size", bytes.len().to_string()).text("upload_id", upload.to_owned());
                     form.text("chunk_index", index.to_string()).part("file", file)
                 };
                 self.insist(&what, || self.http.post(&url).multipart(form())).await

@@ -30,10 +30,12 @@ impl Witness {
     /// The next bytes, under watch.
     pub(super) fn watch(&self, body: Body) -> Body {
         let witness = self.clone();
-        let blocks = body.blocks.inspect(move |block| witness.with(|seen| match block {
-            Ok(block) => seen.crc.update(block),
-            Err(error) => seen.missing = missing(error),
-        }));
+        let blocks = body.blocks.inspect(move |block| {
+            witness.with(|seen| match block {
+                Ok(block) => seen.crc.update(block),
+                Err(error) => seen.missing = missing(error),
+            })
+        });
         Body { length: body.length, blocks: blocks.boxed() }
     }
 

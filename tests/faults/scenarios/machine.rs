@@ -51,7 +51,9 @@ pub async fn full_disk(run: Run) -> String {
         let statuses = join_all(plans.iter().map(async |plan| {
             let (upload, url) = (None::<String>, format!("{}/file/upload/init/", caller.base()));
             let init = caller.once("init", caller.http().post(url)).await.expect("an answer");
-            let Some(upload) = upload.or(init.1["data"]["upload_id"].as_str().map(str::to_owned)) else { return vec![init.0] };
+            let Some(upload) = upload.or(init.1["data"]["upload_id"].as_str().map(str::to_owned)) else {
+                return vec![init.0];
+            };
             let request = caller.http().put(caller.chunk_url(&upload, 0)).body(plan.chunks().remove(0));
             let chunk = caller.once("chunk", request).await.expect("an answer");
             vec![init.0, chunk.0]

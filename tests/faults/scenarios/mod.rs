@@ -5,6 +5,7 @@ mod machine;
 mod network;
 mod outages;
 mod queues;
+mod safeguards;
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub struct Scenario {
     pub short: usize,
     /// How often the promise says.
     pub long: usize,
+    /// Whether others may run beside it, because it breaks nothing that they share.
+    pub beside: bool,
     pub run: fn(Run) -> LocalBoxFuture<'static, String>,
 }
 
@@ -49,32 +52,40 @@ impl Run {
 }
 
 macro_rules! scenarios {
-    ($($name:literal, $short:literal, $long:literal, $run:path, $about:literal;)*) => {
+    ($($name:literal, $short:literal, $long:literal, $beside:literal, $run:path, $about:literal;)*) => {
         /// All of them.
         pub const SCENARIOS: &[Scenario] = &[
-            $(Scenario { name: $name, about: $about, short: $short, long: $long, run: |run| Box::pin($run(run)) },)*
+            $(Scenario {
+                name: $name,
+                about: $about,
+                short: $short,
+                long: $long,
+                beside: $beside,
+                run: |run| Box::pin($run(run)),
+            },)*
         ];
     };
 }
 
 scenarios! {
-    "kill-api", 6, 200, kills::api, "SIGKILL of the API at a random moment under 32 uploaders";
-    "kill-in-request", 1, 25, kills::in_request, "SIGKILL of the API at each step of a chunk and of complete";
-    "kill-worker", 1, 25, kills::worker, "SIGKILL of a worker at each step of each job";
-    "kill-broker", 1, 50, outages::broker, "SIGKILL of RabbitMQ under uploaders";
-    "kill-database", 2, 50, outages::database, "SIGKILL of MariaDB under uploaders";
-    "purge", 1, 10, queues::purge, "the broker's queue purged or deleted with jobs in it";
-    "frozen", 1, 50, queues::frozen, "a worker frozen past its lease, then let go on";
-    "duplicates", 2, 100, queues::duplicates, "each notice ten times to eight workers, a hundred completes at once";
-    "poisoned", 2, 100, queues::poisoned, "jobs that cannot be done among ten times as many good ones";
-    "cuts", 12, 1000, network::cuts, "connections cut at random bytes";
-    "flips", 12, 1000, network::flips, "bits flipped in a body with a digest, a staged chunk, a stored part";
-    "full-disk", 1, 10, machine::full_disk, "a hundred uploads on a disk that is full";
-    "clock", 1, 10, machine::clock, "the clock steps by an hour either way";
-    "power-cut", 0, 20, machine::power_cut, "the power goes at the moment of an answer";
-    "network", 1, 10, network::faults, "latency, slices and resets between any two parts";
-    "silence", 0, 10, network::silence, "a part that says nothing any more";
-    "kill-store", 2, 50, outages::store, "SIGKILL of the S3 server under uploaders";
+    "kill-api", 4, 200, true, kills::api, "SIGKILL of the API at a random moment under 32 uploaders";
+    "kill-in-request", 1, 25, true, kills::in_request, "SIGKILL of the API at each step of a chunk and of complete";
+    "kill-worker", 1, 25, true, kills::worker, "SIGKILL of a worker at each step of each job";
+    "purge", 1, 10, true, queues::purge, "the broker's queue purged or deleted with jobs in it";
+    "frozen", 1, 50, true, queues::frozen, "a worker frozen past its lease, then let go on";
+    "duplicates", 2, 100, true, queues::duplicates, "each notice ten times to eight workers, a hundred completes at once";
+    "poisoned", 2, 100, true, queues::poisoned, "jobs that cannot be done among ten times as many good ones";
+    "cuts", 12, 1000, true, network::cuts, "connections cut at random bytes";
+    "flips", 12, 1000, true, network::flips, "bits flipped in a body with a digest, a staged chunk, a part";
+    "full-disk", 1, 10, true, machine::full_disk, "a hundred uploads on a disk that is full";
+    "clock", 1, 10, true, machine::clock, "the clock steps by an hour either way";
+    "network", 1, 10, true, network::faults, "latency, slices and resets between any two parts";
+    "silence", 0, 10, true, network::silence, "a part that says nothing any more";
+    "power-cut", 0, 50, true, machine::power_cut, "the power goes at the moment of an answer";
+    "kill-broker", 1, 50, false, outages::broker, "SIGKILL of RabbitMQ under uploaders";
+    "kill-database", 1, 50, false, outages::database, "SIGKILL of MariaDB under uploaders";
+    "kill-store", 2, 50, false, outages::store, "SIGKILL of the S3 server under uploaders";
+    "safeguards", 0, 1, false, safeguards::needed, "every check goes red where its safeguard is off";
 }
 
 /// Callers that upload one file after the other until they are told to stop.
@@ -111,5 +122,9 @@ impl Traffic {
 /// What a scenario says when all is well.
 fn summary(ledger: &Ledger, left: usize) -> String {
     let files = ledger.files().len();
-    if left == 0 { format!("({files} files)") } else { format!("({files} files; {left} objects of nobody in the store)") }
+    if left == 0 {
+        format!("({files} files)")
+    } else {
+        format!("({files} files; {left} objects of nobody in the store)")
+    }
 }

@@ -123,7 +123,8 @@ async fn body_is_refused(caller: &Caller, plan: &Plan, place: usize, bit: u8) ->
     let mut chunk = plan.chunks().remove(0);
     let right = BASE64_STANDARD.encode(digest(&SHA256, &chunk));
     chunk[place] ^= bit;
-    let request = caller.http().put(caller.chunk_url(&upload, 0)).header("content-digest", format!("sha-256=:{right}:"));
+    let request =
+        caller.http().put(caller.chunk_url(&upload, 0)).header("content-digest", format!("sha-256=:{right}:"));
     let answer = caller.once("a changed chunk", request.body(chunk)).await;
     give_up(caller, &upload).await;
     answer.is_some_and(|(status, _)| status == 422)
@@ -158,7 +159,8 @@ async fn replace(cluster: &Cluster, upload: &str, bytes: Vec<u8>) {
         return;
     }
     let begun = client.list_multipart_uploads().bucket(bucket).send().await.expect("a listing");
-    let begun = begun.uploads().iter().find(|begun| begun.key().is_some_and(|key| key.contains(upload))).expect("parts");
+    let begun =
+        begun.uploads().iter().find(|begun| begun.key().is_some_and(|key| key.contains(upload))).expect("parts");
     let request = client.upload_part().bucket(bucket).set_key(begun.key().map(str::to_owned));
     let request = request.set_upload_id(begun.upload_id().map(str::to_owned)).part_number(1).body(bytes.into());
     request.send().await.expect("a changed part");

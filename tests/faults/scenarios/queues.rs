@@ -10,11 +10,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Run, summary};
-use crate::check::all_is_well;
+use crate::check::{all_is_well, files_are_there};
 use crate::cluster::Cluster;
 use crate::ledger::Ledger;
 use crate::support::eventually;
-use crate::uploader::{Caller, Plan};
+use crate::uploader::{Caller, Door, Plan};
 
 const MIB: usize = 1024 * 1024;
 /// How many uploads are made at a time.
@@ -66,7 +66,10 @@ pub async fn frozen(run: Run) -> String {
         for _ in 0..2 {
             cluster.start_worker(Some("assemble.made@1=stop")).await;
             let epoch = cluster.workers.len() as i64;
-            eventually("the worker has the job", async || (job(&cluster, &file).await == ("running".into(), epoch)).then_some(())).await;
+            eventually("the worker has the job", async || {
+                (job(&cluster, &file).await == ("running".into(), epoch)).then_some(())
+            })
+            .await;
             eventually("it is frozen", async || is_frozen(&cluster).then_some(())).await;
         }
         // The first one ends its job, and must find that it has lost it.
@@ -77,7 +80,11 @@ pub async fn frozen(run: Run) -> String {
         })
         .await;
         let (state, epoch) = job(&cluster, &file).await;
-        assert_eq!((state.as_str(), epoch), ("running", 2), "a worker that was frozen past its lease ended the job of another");
+        assert_eq!(
+            (state.as_str(), epoch),
+            ("running", 2),
+            "a worker that was frozen past its lease ended the job of another"
+        );
         cluster.workers[1].signal(Signal::CONT);
         all_is_well(&cluster, &ledger).await;
         cluster.workers.clear();
@@ -99,7 +106,8 @@ fn is_frozen(cluster: &Cluster) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ")
 }
 
-/// Every notice comes ten times to eight workers, and each upload is completed by a hundred callers at once.
+/// Every notice comes ten times to eight workers, the chunks of an upload come all at once, and a hundred callers
+/// complete it at once.
 pub async fn duplicates(run: Run) -> String {
     let (mut cluster, ledger) = (Cluster::new(&run.servers, run.without.as_deref()).await, Arc::new(Ledger::default()));
     cluster.start_api(None).await;
@@ -109,12 +117,18 @@ pub async fn duplicates(run: Run) -> String {
     let caller = Caller::new(&cluster.url(), &ledger);
     let channel = channel(&cluster).await;
     for round in 0..run.rounds {
-        let plan = Plan::raw(&[5 * MIB, 1000], run.seed.wrapping_add(round as u64));
-        let upload = caller.send(&plan).await.expect("an upload");
+        let plan = Plan::raw(&[5 * MIB; 4], run.seed.wrapping_add(round as u64));
+        let (upload, chunks) = (caller.init(&plan).await.expect("an upload"), plan.chunks());
+        // All at once, so that each begins what only one may begin.
+        let sent = chunks.iter().enumerate().map(|(index, chunk)| caller.chunk(&upload, Door::Raw, index, chunk));
+        join_all(sent).await;
         let answers = join_all((0..100).map(|_| caller.once("complete", caller.completion(&upload, &plan)))).await;
         let file = caller.complete(&upload, &plan).await.expect("a file");
         for (status, body) in answers.into_iter().flatten() {
-            assert!(status == 200 && body["data"]["id"] == file.as_str(), "one of a hundred completes: {status} {body}");
+            assert!(
+                status == 200 && body["data"]["id"] == file.as_str(),
+                "one of a hundred completes: {status} {body}"
+            );
         }
         let mut rows = cluster.rows().await.expect("the database answers");
         let job: Uuid = sqlx::query_scalar("SELECT id FROM jobs WHERE subject = ? AND kind = 'assemble_file'")
@@ -125,7 +139,8 @@ pub async fn duplicates(run: Run) -> String {
         let notice = json!({ "job_id": job, "trace_id": "0".repeat(32) }).to_string();
         for _ in 0..10 {
             let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
-            let published = channel.basic_publish("".into(), cluster.queue().into(), options, notice.as_bytes(), properties);
+            let published =
+                channel.basic_publish("".into(), cluster.queue().into(), options, notice.as_bytes(), properties);
             published.await.expect("the broker takes it");
         }
     }
@@ -150,28 +165,38 @@ pub async fn poisoned(run: Run) -> String {
         poisoned.push(body["data"]["id"].as_str().expect("an identifier").to_owned());
         upload_many(&caller, 10, run.seed.wrapping_mul(31).wrapping_add(number as u64 * 10)).await;
     }
+    for file in poisoned {
+        fails_with_a_reason(&caller, &file).await;
+    }
+    all_is_well(&cluster, &ledger).await;
     // One that nobody lives to tell of.
     cluster.workers.clear();
     let deadly = caller.upload(&Plan::raw(&[5 * MIB], run.seed)).await.expect("a file");
-    ledger.forget(&deadly);
     for _ in 0..3 {
         cluster.start_worker(Some("assemble.begun@1=kill")).await;
         cluster.workers.pop().expect("a worker").ended().await;
     }
-    cluster.start_worker(None).await;
-    poisoned.push(deadly);
-    for file in poisoned {
-        let url = format!("{}/file/status/{file}", caller.base());
-        eventually("a poisoned job ends", async || {
-            let (_, body) = caller.once("status", caller.http().get(&url)).await?;
-            let data = &body["data"];
-            (data["status"] == "FAILURE" && data["error"].as_str().is_some_and(|reason| reason.ends_with('.'))).then_some(())
-        })
-        .await;
-        let delete = format!("{}/file/{file}", caller.base());
-        caller.insist("delete", || caller.http().delete(&delete)).await;
-    }
+    // And one whose job panics, which must cost the worker nothing.
+    let frightening = caller.upload(&Plan::raw(&[5 * MIB], run.seed + 1)).await.expect("a file");
+    cluster.start_worker(Some("assemble.begun@1=panic")).await;
+    fails_with_a_reason(&caller, &deadly).await;
+    ledger.forget(&deadly);
+    files_are_there(caller.base(), &ledger, &ledger.files()).await;
+    assert!(ledger.files().iter().any(|file| file.file == frightening));
     summary(&ledger, all_is_well(&cluster, &ledger).await)
+}
+
+/// Waits until a file is in FAILURE with a sentence for a person, and deletes it.
+async fn fails_with_a_reason(caller: &Caller, file: &str) {
+    let url = format!("{}/file/status/{file}", caller.base());
+    eventually("a poisoned job ends", async || {
+        let (_, body) = caller.once("status", caller.http().get(&url)).await?;
+        let (status, reason) = (&body["data"]["status"], body["data"]["error"].as_str());
+        (status == "FAILURE" && reason.is_some_and(|reason| reason.ends_with('.'))).then_some(())
+    })
+    .await;
+    let delete = format!("{}/file/{file}", caller.base());
+    caller.insist("delete", || caller.http().delete(&delete)).await;
 }
 
 /// Takes away what an upload has staged in the store.

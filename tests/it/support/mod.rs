@@ -13,9 +13,9 @@ pub mod scrape;
 use std::time::Duration;
 
 pub use client::Client;
-pub use deployment::{Deployment, Queue, Service};
 #[allow(unused_imports, reason = "each test program has deployments of its own kinds")]
 pub use deployment::{Database, Store};
+pub use deployment::{Deployment, Queue, Service};
 
 /// How long anything may take that happens by itself. Generous: it only bounds how long a failure takes to show.
 const PATIENCE: Duration = Duration::from_mins(1);
