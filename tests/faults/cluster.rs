@@ -43,7 +43,6 @@ impl Cluster {
         let (access_key, secret_key) = servers.store_keys();
         let settings = [
             ("APP_PORT", api_port.to_string()),
-            ("LOG_FORMAT", "json".to_owned()),
             ("APP_MAX_CHUNK_SIZE", (6 * 1024 * 1024).to_string()),
             ("JOB_LEASE", "3".to_owned()),
             ("JOB_SWEEP_INTERVAL", "1".to_owned()),
@@ -65,10 +64,6 @@ impl Cluster {
         let mut settings: HashMap<String, String> = settings.map(|(key, value)| (key.to_owned(), value)).into();
         settings.extend(safeguard_off.map(|safeguard| ("SAFEGUARD_OFF".to_owned(), safeguard.to_owned())));
         let deployment = Deployment::on(settings, Queue::RabbitMq);
-        let deployment = {
-            let data = deployment.folder.path().join("data").display().to_string();
-            deployment.set("APP_DATA_DIR", data)
-        };
         let (apis, workers) = (Vec::new(), Vec::new());
         Self { servers: Arc::clone(servers), deployment, database, broker, store, links, api, apis, workers, name }
     }

@@ -9,7 +9,7 @@ mod cluster;
 mod ledger;
 mod scenarios;
 mod servers;
-#[expect(dead_code, reason = "the tests at the wire use the rest")]
+#[expect(dead_code, clippy::wildcard_imports, reason = "the tests at the wire use the rest, and are tests to the lint")]
 #[path = "../it/support/mod.rs"]
 mod support;
 mod uploader;
@@ -63,7 +63,9 @@ async fn main() -> ExitCode {
     let chosen: Vec<_> = SCENARIOS.iter().filter(|scenario| arguments.chooses(scenario)).collect();
     if chosen.is_empty() || arguments.only.iter().any(|only| !SCENARIOS.iter().any(|known| known.name == only)) {
         println!("the scenarios are:");
-        SCENARIOS.iter().for_each(|scenario| println!("  {:16} {}", scenario.name, scenario.about));
+        for scenario in SCENARIOS {
+            println!("  {:16} {}", scenario.name, scenario.about);
+        }
         return ExitCode::FAILURE;
     }
     println!("seed: {seed}");

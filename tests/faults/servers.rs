@@ -90,7 +90,7 @@ impl Servers {
     pub async fn start(folder: &Path) -> Self {
         let epmd_port = free_port();
         let garage = std::env::var("GARAGE_BIN").ok().or_else(|| in_path("garage"));
-        let store = garage.map(|program| garage_server(folder, program));
+        let store = garage.map(|program| garage_server(folder, &program));
         let store_port = store.as_ref().map_or_else(
             || s3::in_this_process().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port"),
             |store| store.port,
@@ -270,7 +270,7 @@ fn rabbitmq_server(folder: &Path, epmd_port: u16) -> Server {
     server
 }
 
-fn garage_server(folder: &Path, program: String) -> Server {
+fn garage_server(folder: &Path, program: &str) -> Server {
     let (port, config) = (free_port(), folder.join("garage.toml"));
     let data = folder.join("garage").display().to_string();
     let text = format!(
@@ -280,7 +280,7 @@ fn garage_server(folder: &Path, program: String) -> Server {
         free_port()
     );
     fs::write(&config, text).unwrap();
-    let mut server = server(folder, "Garage", &program, port, vec!["server".to_owned()]);
+    let mut server = server(folder, "Garage", program, port, vec!["server".to_owned()]);
     server.variables = HashMap::from([("GARAGE_CONFIG_FILE", config.display().to_string())]);
     server
 }

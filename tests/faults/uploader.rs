@@ -16,7 +16,7 @@ const MIB: usize = 1024 * 1024;
 /// No request may take longer.
 const LONGEST_REQUEST: Duration = Duration::from_secs(35);
 /// How long a caller tries before it says that the service is stuck.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 const PAUSE: Duration = Duration::from_millis(150);
 const CREDENTIAL: &str = r#"{"user_id": "84793"}"#;
 

@@ -300,11 +300,11 @@ impl Assembler<'_> {
             })
             .collect();
         let opened = stream::iter(reads).map(|request| async {
-            let object = request.send().await.map_err(|error| match errors::absent(&error) {
-                true => StorageError::NotFound("that was staged".into()),
-                false => errors::failed(error),
-            });
-            let object = object.map_err(std::io::Error::other)?;
+            let object = request.send().await.map_err(|error| {
+                let gone = errors::absent(&error);
+                let cause = if gone { StorageError::NotFound("of a chunk".into()) } else { errors::failed(error) };
+                std::io::Error::other(cause)
+            })?;
             Ok::<_, BodyError>(blocks(object.body))
         });
         opened.buffered(READ_AHEAD).try_flatten().boxed()

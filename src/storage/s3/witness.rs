@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use futures::StreamExt;
 
@@ -30,12 +31,11 @@ impl Witness {
     /// The next bytes, under watch.
     pub(super) fn watch(&self, body: Body) -> Body {
         let witness = self.clone();
-        let blocks = body.blocks.inspect(move |block| {
-            witness.with(|seen| match block {
-                Ok(block) => seen.crc.update(block),
-                Err(error) => seen.missing = missing(error),
-            })
-        });
+        let note = move |seen: &mut Seen, block: &Result<Bytes, BodyError>| match block {
+            Ok(block) => seen.crc.update(block),
+            Err(error) => seen.missing = missing(error),
+        };
+        let blocks = body.blocks.inspect(move |block| witness.with(|seen| note(seen, block)));
         Body { length: body.length, blocks: blocks.boxed() }
     }
 

@@ -25,9 +25,7 @@ const FULL_DISK: &str = "/tmp/filemanager-faults-disk";
 /// What one gets with nothing configured, with data in this folder.
 fn embedded(data: &Path, without: Option<&str>) -> Deployment {
     let mut settings = HashMap::from([
-        ("APP_PORT".to_owned(), "0".to_owned()),
         ("APP_DATA_DIR".to_owned(), data.display().to_string()),
-        ("LOG_FORMAT".to_owned(), "json".to_owned()),
         ("JOB_LEASE".to_owned(), "3".to_owned()),
         ("JOB_SWEEP_INTERVAL".to_owned(), "1".to_owned()),
     ]);
@@ -161,7 +159,7 @@ pub async fn clock(run: Run) -> String {
     let left = all_is_well(&cluster, &ledger).await;
     let mut rows = cluster.rows().await.expect("the database answers");
     let epochs: Option<i64> = sqlx::query_scalar("SELECT MAX(epoch) FROM jobs").fetch_one(&mut rows).await.unwrap();
-    let (most, steps) = (epochs.unwrap_or_default(), 4 * run.rounds as i64);
+    let (most, steps) = (epochs.unwrap_or_default().unsigned_abs(), 4 * run.rounds as u64);
     assert!(most <= 1 + steps, "a job was claimed {most} times at {steps} steps of the clock");
     summary(&ledger, left)
 }

@@ -63,9 +63,8 @@ pub async fn frozen(run: Run) -> String {
     for round in 0..run.rounds {
         let plan = Plan::raw(&[5 * MIB, 1000], run.seed.wrapping_add(round as u64));
         let file = caller.upload(&plan).await.expect("a file");
-        for _ in 0..2 {
+        for epoch in 1..=2 {
             cluster.start_worker(Some("assemble.made@1=stop")).await;
-            let epoch = cluster.workers.len() as i64;
             eventually("the worker has the job", async || {
                 (job(&cluster, &file).await == ("running".into(), epoch)).then_some(())
             })

@@ -45,12 +45,8 @@ pub fn from_services(name: &str) -> String {
 
 impl Deployment {
     pub async fn new(database: Database, store: Store, queue: Queue) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut settings = HashMap::new();
-        let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
-        set("APP_PORT", "0".into());
-        set("APP_DATA_DIR", folder.path().join("data").display().to_string());
-        set("LOG_FORMAT", "json".into());
+        let mut deployment = Self::on(HashMap::new(), queue);
+        let mut set = |name: &str, value: String| deployment.settings.insert(name.to_owned(), value);
         set("JOB_SWEEP_INTERVAL", "1".into());
         if database == Database::MySql {
             set("MYSQL_HOST", from_services("TEST_MYSQL_HOST"));
@@ -72,12 +68,17 @@ impl Deployment {
             set("RABBITMQ_DEFAULT_PASS", from_services("TEST_RABBITMQ_PASSWORD"));
             set("RABBITMQ_QUEUE", format!("test.{}", Uuid::new_v4().simple()));
         }
-        Self { folder, settings, queue }
+        deployment
     }
 
-    /// On the servers that these settings name.
+    /// With these settings beside the usual ones.
     pub fn on(settings: HashMap<String, String>, queue: Queue) -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder"), settings, queue }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data").display().to_string();
+        let usual = [("APP_PORT", "0".to_owned()), ("APP_DATA_DIR", data), ("LOG_FORMAT", "json".to_owned())];
+        let mut all: HashMap<String, String> = usual.map(|(name, value)| (name.to_owned(), value)).into();
+        all.extend(settings);
+        Self { folder, settings: all, queue }
     }
 
     /// What one gets with nothing configured.
