@@ -92,9 +92,11 @@ impl Cluster {
     pub async fn start_worker(&mut self, failpoint: Option<&str>) {
         let mut command = self.deployment.command(env!("CARGO_BIN_EXE_filemanager-worker"));
         command.envs(failpoint.map(|failpoint| ("FAILPOINT", failpoint)));
-        // One with a failpoint may be dead before it could be seen waiting.
-        let message = if failpoint.is_some() { "working" } else { "waiting for jobs" };
-        self.workers.push(Service::start(command, message).await);
+        self.workers.push(match failpoint {
+            None => Service::start(command, "waiting for jobs").await,
+            // It may be dead before it could be seen waiting.
+            Some(_) => Service::spawn(command),
+        });
     }
 
     /// Ends all APIs by SIGKILL and starts one.

@@ -46,18 +46,7 @@ pub async fn full_disk(run: Run) -> String {
         let api = Service::start(command, "ready").await;
         let caller = Caller::new(&format!("http://{}", api.address()), &ledger);
         let plans: Vec<Plan> = (0..100).map(|number| Plan::raw(&[MIB], run.seed ^ (round * 100 + number))).collect();
-        let statuses = join_all(plans.iter().map(async |plan| {
-            let (upload, url) = (None::<String>, format!("{}/file/upload/init/", caller.base()));
-            let init = caller.once("init", caller.http().post(url)).await.expect("an answer");
-            let Some(upload) = upload.or(init.1["data"]["upload_id"].as_str().map(str::to_owned)) else {
-                return vec![init.0];
-            };
-            let request = caller.http().put(caller.chunk_url(&upload, 0)).body(plan.chunks().remove(0));
-            let chunk = caller.once("chunk", request).await.expect("an answer");
-            vec![init.0, chunk.0]
-        }))
-        .await
-        .concat();
+        let statuses = join_all(plans.iter().map(|plan| try_once(&caller, plan))).await.concat();
         let refused: Vec<u16> = statuses.iter().copied().filter(|status| *status != 200).collect();
         assert!(!refused.is_empty(), "the disk was never full");
         assert!(refused.iter().all(|status| [503, 507].contains(status)), "answers on a full disk: {refused:?}");
@@ -73,6 +62,16 @@ pub async fn full_disk(run: Run) -> String {
         ledger.files().iter().for_each(|file| ledger.forget(&file.file));
     }
     format!("({} disks)", run.rounds)
+}
+
+/// Begins an upload and sends its chunk; the statuses of the answers.
+async fn try_once(caller: &Caller, plan: &Plan) -> Vec<u16> {
+    let url = format!("{}/file/upload/init/", caller.base());
+    let (status, body) = caller.once("init", caller.http().post(url)).await.expect("an answer");
+    let Some(upload) = body["data"]["upload_id"].as_str() else { return vec![status] };
+    let request = caller.http().put(caller.chunk_url(upload, 0)).body(plan.chunks().remove(0));
+    let (of_chunk, _) = caller.once("chunk", request).await.expect("an answer");
+    vec![status, of_chunk]
 }
 
 /// The power goes at the moment of an answer: what the disk has then must be all that was acknowledged.
@@ -113,7 +112,7 @@ pub async fn power_cut(run: Run) -> String {
         std::fs::remove_file(copy).unwrap();
     }
     drop(api);
-    summary(&ledger, 0)
+    format!("({} cuts)", run.rounds)
 }
 
 /// A mount that ends with the check.

@@ -9,7 +9,7 @@ const NEEDED: [(&str, &str, &str, &str); 4] = [
     ("epoch", "frozen", "1", "a worker that was frozen past its lease ended the job of another"),
     ("compare-and-set", "duplicates", "4", "\"FAILURE\""),
     ("sweeper", "purge", "1", "stuck 60s after calm"),
-    ("fsync", "power-cut", "2", "was answered with 422"),
+    ("fsync", "power-cut", "2", "was promised, and nobody knows it"),
 ];
 
 pub async fn needed(run: Run) -> String {

@@ -163,8 +163,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts a process and waits until its log says `message`.
-    pub async fn start(mut command: Command, message: &str) -> Self {
+    /// Starts a process.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -174,7 +174,12 @@ impl Service {
                 lines.lock().unwrap().push(line);
             }
         });
-        let mut service = Self { child, log };
+        Self { child, log }
+    }
+
+    /// Starts a process and waits until its log says `message`.
+    pub async fn start(command: Command, message: &str) -> Self {
+        let mut service = Self::spawn(command);
         let wanted = format!("\"message\":\"{message}\"");
         eventually(&format!("a process says {message:?}"), async || {
             if let Some(status) = service.child.try_wait().expect("the process can be asked") {
