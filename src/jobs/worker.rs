@@ -20,6 +20,7 @@ use crate::failpoint;
 use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
+use crate::services::cause::Cause;
 use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
 use crate::services::maintenance::MaintenanceService;
 use crate::telemetry::traces;

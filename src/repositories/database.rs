@@ -1,6 +1,5 @@
 //! Connections and transactions of whichever database was configured.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

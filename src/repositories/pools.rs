@@ -33,7 +33,8 @@ pub(super) async fn statement<T>(
 ) -> Result<T, sqlx::Error> {
     let repository = module.rsplit("::").next().unwrap_or(module);
     let answered = timeout(STATEMENT_TIMEOUT, statement);
-    let in_time = answered.map(|answer| answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))));
+    let in_time =
+        answered.map(|answer| answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))));
     observed(Dependency::Database, repository, in_time).await
 }
 
