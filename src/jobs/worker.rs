@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use super::sweeper;
 use crate::config::JobConfig;
 use crate::domain::job::ClaimedJob;
 use crate::failpoint;
+use crate::queue::in_process::Handed;
 use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
@@ -65,13 +66,27 @@ pub async fn run(context: WorkerContext, stop: CancellationToken) {
                 pause = FIRST_RECONNECT;
                 take(&context, notices, &slots, &stop).await;
             }
-            Err(error) => tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot take jobs"),
+            Err(error) => {
+                tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot take jobs");
+                take_due(&context, &slots, &stop).await;
+            }
         }
         stop.run_until_cancelled(sleep(pause)).await;
         pause = (pause * 2).min(SLOWEST_RECONNECT);
     }
     // It never ends but by the same token.
     let _ = sweeper.await;
+}
+
+/// Takes what is due straight from the database: without the queue work is slower, but it does not stand still.
+async fn take_due(context: &WorkerContext, slots: &Arc<Semaphore>, stop: &CancellationToken) {
+    match context.maintenance.due().await {
+        Ok(due) => {
+            let due = due.into_iter().map(|notice| Box::new(Handed(notice)) as Box<dyn Delivery>);
+            take(context, stream::iter(due).boxed(), slots, stop).await;
+        }
+        Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),
+    }
 }
 
 async fn take(

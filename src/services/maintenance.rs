@@ -56,6 +56,16 @@ impl MaintenanceService {
         Ok(announced)
     }
 
+    /// Jobs that are due, for a worker whom the queue tells nothing.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn due(&self) -> Result<Vec<Notice>, Failure> {
+        let now = now();
+        let due = jobs::due(&mut self.ports.database.reader().await?, now, now, BATCH).await?;
+        Ok(due.into_iter().map(|(job_id, trace_id)| Notice { job_id, trace_id }).collect())
+    }
+
     /// Ends uploads that nobody completed in time, and has what was staged removed; how many.
     ///
     /// # Errors
