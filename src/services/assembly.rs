@@ -15,6 +15,10 @@ use crate::jobs::assemble_file;
 use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
 use crate::storage::{Assembly, StorageError};
 
+/// Up to this attempt what looks like damage may be the work of the worker that had the job before: one that has lost its
+/// lease needs a moment to notice. The first attempt has none before it.
+const DOUBTFUL_ATTEMPTS: i64 = 3;
+
 /// What the jobs do with an upload's bytes.
 #[derive(Clone)]
 pub struct AssemblyService {
@@ -40,6 +44,9 @@ impl AssemblyService {
             Ok(crc) => {
                 let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
                 JobOutcome::Done { debris, crc }
+            }
+            Err(Unproven::Storage(error)) if job.attempts > 1 && job.attempts <= DOUBTFUL_ATTEMPTS => {
+                JobOutcome::Retry(error.into())
             }
             Err(Unproven::Storage(error)) => outcome_of(&error),
             Err(Unproven::Missing) => JobOutcome::Retry(Cause::other("the object is not there after it was made")),
