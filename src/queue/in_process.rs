@@ -25,7 +25,8 @@ impl Default for InProcessQueue {
     }
 }
 
-struct Handed(Notice);
+/// A notice that no server must be told of.
+pub struct Handed(pub Notice);
 
 #[async_trait]
 impl Delivery for Handed {

@@ -172,10 +172,15 @@ impl JobQueue for RabbitMqQueue {
 
     async fn notices(&self, at_once: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         let link = self.connect().await?;
-        link.channel.basic_qos(at_once, BasicQosOptions::default()).await?;
-        let options = BasicConsumeOptions::default();
-        let queue = self.options.queue.as_str().into();
-        let consumer = link.channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        let consume = async {
+            link.channel.basic_qos(at_once, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            let queue = self.options.queue.as_str().into();
+            link.channel.basic_consume(queue, "".into(), options, FieldTable::default()).await
+        };
+        // A quorum queue that has lost its leader does not answer, though the server does.
+        let consumer = timeout(CONFIRM_TIMEOUT, consume).await;
+        let consumer = consumer.map_err(|_| QueueError("the queue does not answer".into()))??;
         let deliveries = consumer.take_while(|delivery| std::future::ready(delivery.is_ok())).filter_map(read);
         // The link lives as long as the stream does.
         Ok(deliveries.chain(futures::stream::pending().take_until(async move { drop(link) })).boxed())

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::corrupt;
-use super::{Constraint, RepositoryError, Session, execute, on};
+use super::{Constraint, RepositoryError, Session, execute, horizon, on};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::{ChunkIndex, UploadId};
 
@@ -51,7 +51,7 @@ pub async fn state(
         Some((Some(size), Some(checksum), _)) => {
             ChunkState::Stored(Fingerprint { size, crc: checksum.cast_unsigned() })
         }
-        Some((_, _, until)) if until > now => ChunkState::Reserved,
+        Some((_, _, until)) if until > now && until <= horizon(now) => ChunkState::Reserved,
         Some(_) => ChunkState::Abandoned,
     })
 }
@@ -88,8 +88,8 @@ pub async fn take_over(
     until: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
     let sql = "UPDATE upload_chunks SET writer = ?, reserved_until = ? \
-               WHERE upload_id = ? AND chunk_index = ? AND receipt IS NULL AND reserved_until <= ?";
-    Ok(execute!(session, sql, writer, until, upload.0, index.get(), now)? == 1)
+               WHERE upload_id = ? AND chunk_index = ? AND receipt IS NULL AND (reserved_until <= ? OR reserved_until > ?)";
+    Ok(execute!(session, sql, writer, until, upload.0, index.get(), now, horizon(now))? == 1)
 }
 
 /// Prolongs a writer's own reservation; whether it still had it.

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::RepositoryError;
 use super::pools::{acquire, statement, turn};
+use crate::failpoint;
 
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,6 +86,7 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        let full = if failpoint::is_off("fsync") { SqliteSynchronous::Off } else { SqliteSynchronous::Full };
         let pool = |connections, synchronous| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
@@ -94,7 +96,7 @@ impl Database {
         };
         Self::Sqlite {
             readers: pool(SQLITE_READERS, SqliteSynchronous::Normal),
-            full: pool(1, SqliteSynchronous::Full),
+            full: pool(1, full),
             relaxed: pool(1, SqliteSynchronous::Normal),
             turn: Arc::default(),
         }

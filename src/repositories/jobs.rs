@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{RepositoryError, Session, execute, on};
+use super::{RepositoryError, Session, execute, horizon, on};
 use crate::domain::JobId;
 use crate::domain::job::{ClaimedJob, NewJob};
+use crate::failpoint;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -54,7 +55,7 @@ pub async fn insert_claimed(
 }
 
 /// Takes a job that is due, or whose lease ran out, until `until`; `None` when somebody else has it or
-/// there is nothing to do.
+/// there is nothing to do. What was announced of it is used up: if this lease runs out, it is announced at once.
 ///
 /// # Errors
 /// Those of the database.
@@ -66,9 +67,10 @@ pub async fn claim(
     until: DateTime<Utc>,
 ) -> Result<Option<ClaimedJob>, RepositoryError> {
     let sql = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
-               attempts = attempts + 1, updated_at = ? \
-               WHERE id = ? AND ((state = 'queued' AND run_at <= ?) OR (state = 'running' AND lease_until < ?))";
-    if execute!(session, sql, owner, until, now, id.0, now, now)? == 0 {
+               attempts = attempts + 1, published_at = NULL, updated_at = ? \
+               WHERE id = ? AND ((state = 'queued' AND (run_at <= ? OR run_at > ?)) \
+               OR (state = 'running' AND (lease_until < ? OR lease_until > ?)))";
+    if execute!(session, sql, owner, until, now, id.0, now, horizon(now), now, horizon(until))? == 0 {
         return Ok(None);
     }
     let sql = "SELECT id, kind, subject, attempts, epoch, trace_id FROM jobs WHERE id = ? AND lease_owner = ?";
@@ -92,7 +94,11 @@ pub async fn prolong(
     job: &ClaimedJob,
     until: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    let sql = if failpoint::is_off("epoch") {
+        "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch >= ? AND state = 'running'"
+    } else {
+        "UPDATE jobs SET lease_until = ? WHERE id = ? AND epoch = ? AND state = 'running'"
+    };
     Ok(execute!(session, sql, until, job.id.0, job.epoch)? == 1)
 }
 
@@ -138,8 +144,13 @@ pub async fn end(session: &mut impl Session, job: &ClaimedJob, ending: Ending<'_
         Ending::Failed { cause } => ("failed", now, Some(cause)),
         Ending::Again { run_at, cause } => ("queued", run_at, Some(cause)),
     };
-    let sql = "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
-               published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    let sql = if failpoint::is_off("epoch") {
+        "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
+         published_at = NULL, updated_at = ? WHERE id = ? AND epoch >= ? AND state = 'running'"
+    } else {
+        "UPDATE jobs SET state = ?, run_at = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, \
+         published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'"
+    };
     Ok(execute!(session, sql, state, run_at, cause, now, job.id.0, job.epoch)? == 1)
 }
 
@@ -175,8 +186,9 @@ pub async fn mark_published(
     now: DateTime<Utc>,
     before: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE jobs SET published_at = ? WHERE id = ? AND (published_at IS NULL OR published_at <= ?)";
-    Ok(execute!(session, sql, now, id.0, before)? == 1)
+    let sql = "UPDATE jobs SET published_at = ? \
+               WHERE id = ? AND (published_at IS NULL OR published_at <= ? OR published_at > ?)";
+    Ok(execute!(session, sql, now, id.0, before, horizon(now))? == 1)
 }
 
 /// Gives the turn to announce a job back, because the broker did not take it.
@@ -198,14 +210,15 @@ pub async fn due(
     published_before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(JobId, String)>, RepositoryError> {
-    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND run_at <= ? \
-                  AND (published_at IS NULL OR published_at <= ?) ORDER BY run_at LIMIT ?";
-    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND lease_until < ? \
-                     AND (published_at IS NULL OR published_at <= ?) ORDER BY lease_until LIMIT ?";
+    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND (run_at <= ? OR run_at > ?) \
+                  AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY run_at LIMIT ?";
+    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND (lease_until < ? OR lease_until > ?) \
+                     AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY lease_until LIMIT ?";
+    let beyond = horizon(now);
     let mut rows: Vec<(Uuid, String)> = Vec::new();
     for sql in [queued, abandoned] {
         let found: Vec<(Uuid, String)> = on!(session, c => {
-            sqlx::query_as(sql).bind(now).bind(published_before).bind(limit).fetch_all(c).await
+            sqlx::query_as(sql).bind(now).bind(beyond).bind(published_before).bind(beyond).bind(limit).fetch_all(c).await
         })?;
         rows.extend(found);
     }

@@ -20,10 +20,18 @@ pub use pools::PoolLevel;
 
 use database::{execute, on};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use crate::failpoint;
+
+/// No time of ours is written further ahead than this, beside the end of an upload's life and long leases: one that lies
+/// there was written while the clock was wrong, and counts as past.
+fn horizon(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::minutes(10)
+}
 
 /// The present in microseconds, the finest that every database keeps.
 #[must_use]
 pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(6)
+    (Utc::now() + failpoint::clock_offset()).trunc_subsecs(6)
 }

@@ -1,14 +1,21 @@
 //! Taking connections, and what operators see of statements and of the connections in the pools.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::FutureExt;
 use sqlx::error::ErrorKind;
 use sqlx::pool::{Pool, PoolConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use super::{Database, RepositoryError};
 use crate::telemetry::calls::{Dependency, Fault, observed};
 use crate::telemetry::metrics::{CONNECTIONS_WAITING, Held};
+
+/// How long a statement may take. A request runs two or three of them on a server that is silent before it gives up.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Fault for sqlx::Error {
     fn is_fault(&self) -> bool {
@@ -18,13 +25,17 @@ impl Fault for sqlx::Error {
     }
 }
 
-/// Records a statement of the repository that `module` names.
+/// Records a statement of the repository that `module` names, and waits for it, but not for ever: a server that says
+/// nothing any more counts as away.
 pub(super) async fn statement<T>(
     module: &'static str,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     let repository = module.rsplit("::").next().unwrap_or(module);
-    observed(Dependency::Database, repository, statement).await
+    let answered = timeout(STATEMENT_TIMEOUT, statement);
+    let in_time =
+        answered.map(|answer| answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))));
+    observed(Dependency::Database, repository, in_time).await
 }
 
 /// A connection, once one is free.

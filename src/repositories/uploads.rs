@@ -8,6 +8,7 @@ use super::error::corrupt;
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::upload::{Upload, UploadHints, UploadState};
 use crate::domain::{ObjectLocation, UploadId};
+use crate::failpoint;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -82,7 +83,11 @@ pub async fn set_storage_upload_id(
     id: UploadId,
     storage_upload_id: &str,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE uploads SET storage_upload_id = ? WHERE id = ? AND state = 'open' AND storage_upload_id IS NULL";
+    let sql = if failpoint::is_off("compare-and-set") {
+        "UPDATE uploads SET storage_upload_id = ? WHERE id = ? AND state = 'open'"
+    } else {
+        "UPDATE uploads SET storage_upload_id = ? WHERE id = ? AND state = 'open' AND storage_upload_id IS NULL"
+    };
     Ok(execute!(session, sql, storage_upload_id, id.0)? == 1)
 }
 

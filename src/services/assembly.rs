@@ -10,9 +10,14 @@ use crate::domain::file::File;
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
 use crate::domain::{FileId, UploadId};
+use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
 use crate::storage::{Assembly, StorageError};
+
+/// Up to this attempt what looks like damage may be the work of the worker that had the job before: one that has lost its
+/// lease needs a moment to notice. The first attempt has none before it.
+const DOUBTFUL_ATTEMPTS: i64 = 3;
 
 /// What the jobs do with an upload's bytes.
 #[derive(Clone)]
@@ -40,6 +45,9 @@ impl AssemblyService {
                 let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
                 JobOutcome::Done { debris, crc }
             }
+            Err(Unproven::Storage(error)) if job.attempts > 1 && job.attempts <= DOUBTFUL_ATTEMPTS => {
+                JobOutcome::Retry(error.into())
+            }
             Err(Unproven::Storage(error)) => outcome_of(&error),
             Err(Unproven::Missing) => JobOutcome::Retry(Cause::other("the object is not there after it was made")),
             Err(refuted @ Unproven::Refuted { .. }) => self.refuse(&file, &upload, &chunks, &refuted).await,
@@ -58,11 +66,14 @@ impl AssemblyService {
         let assembly = Assembly {
             target: file.location.clone(),
             size: file.size,
+            crc: file.crc,
             content_type: file.content_type.clone(),
             begun_as: upload.hints.content_type.clone(),
             repeated: job.attempts > 1,
         };
+        failpoint::reach("assemble.begun");
         self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
+        failpoint::reach("assemble.made");
         proof::prove(&self.ports.storage, file).await
     }
 
@@ -107,8 +118,10 @@ impl AssemblyService {
         };
         if let Some(object) = object {
             self.ports.storage.delete(&object).await?;
+            failpoint::reach("remove.object");
         }
         self.ports.storage.discard(&gathering(&upload), &chunks, None).await?;
+        failpoint::reach("remove.staged");
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
         Ok(uploads::delete(&mut database, id).await?)
     }
@@ -121,7 +134,10 @@ impl AssemblyService {
             return Ok(());
         };
         let keep = file.as_ref().map(|file| &file.location);
-        Ok(self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?)
+        failpoint::reach("discard.begun");
+        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?;
+        failpoint::reach("discard.done");
+        Ok(())
     }
 
     async fn load(&self, id: FileId) -> Result<Option<(File, Upload, Vec<StoredChunk>)>, RepositoryError> {

@@ -51,8 +51,14 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
     let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE))).await?;
     let size = i64::try_from(PROBE.len()).unwrap_or(0);
     let chunks = [StoredChunk { index, size, crc: None, receipt }];
-    let assembly =
-        Assembly { target: target.clone(), size, content_type: content_type.clone(), begun_as: None, repeated: false };
+    let assembly = Assembly {
+        target: target.clone(),
+        size,
+        crc: None,
+        content_type: content_type.clone(),
+        begun_as: None,
+        repeated: false,
+    };
     let outcome = async {
         storage.assemble(&gathering, &chunks, &assembly).await?;
         let read: Vec<Bytes> = storage.read(&target, None).await?.blocks.try_collect().await?;

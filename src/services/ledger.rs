@@ -147,6 +147,13 @@ impl Ledger {
         Ok(claimed)
     }
 
+    /// Whether a job that makes a file was begun as often as it may be, and its workers ended each time without a word: it
+    /// may be the job that ends them.
+    #[must_use]
+    pub fn is_worn_out(&self, job: &ClaimedJob) -> bool {
+        job.kind == assemble_file::NAME && job.attempts > self.max_attempts
+    }
+
     /// Prolongs a lease; whether the worker still had it.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ pub struct Assembly {
     pub target: ObjectLocation,
     /// Its size in bytes.
     pub size: i64,
+    /// The CRC-64/NVME of all its bytes, if it is known.
+    pub crc: Option<u64>,
     /// The media type that the store shall say when it serves the object itself.
     pub content_type: ContentType,
     /// The media type that was known when the gathering was begun.

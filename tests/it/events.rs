@@ -4,7 +4,7 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use crate::support::deployment::from_services;
-use crate::support::gate::Gate;
+use crate::support::proxy::Proxy;
 use crate::support::{Client, Deployment, Service};
 
 /// One event: its fields.
@@ -77,9 +77,9 @@ fn statuses(events: &[Event]) -> Vec<&str> {
 }
 
 /// Two APIs and a worker whose broker can be cut off, so that a file waits for as long as a test wants it to.
-async fn two_apis() -> (Deployment, Gate, Vec<Service>) {
+async fn two_apis() -> (Deployment, Proxy, Vec<Service>) {
     let broker = format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"));
-    let gate = Gate::to(broker).await;
+    let gate = Proxy::to(broker).await;
     let deployment =
         Deployment::full().await.set("RABBITMQ_HOST", "127.0.0.1").set("RABBITMQ_PORT", gate.port.to_string());
     let services = vec![deployment.api().await, deployment.api().await, deployment.worker().await];

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::deployment::from_services;
-use crate::support::gate::Gate;
+use crate::support::proxy::Proxy;
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
 
 const MIB: usize = 1024 * 1024;
@@ -20,7 +20,7 @@ fn log_names(service: &Service, what: &str) {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_a_503_and_heals() {
-    let gate = Gate::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
     let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
     gate.shut();
@@ -51,7 +51,7 @@ async fn a_database_that_is_away_is_a_503_and_heals() {
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_heals() {
     let (endpoint, ..) = s3::endpoint().await;
-    let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
     let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
     let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
     gate.shut();
@@ -82,7 +82,7 @@ async fn a_store_that_is_away_is_a_503_and_heals() {
 #[tokio::test]
 async fn a_broker_that_is_away_fails_nothing() {
     let gate =
-        Gate::to(format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"))).await;
+        Proxy::to(format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"))).await;
     let deployment =
         Deployment::full().await.set("RABBITMQ_HOST", "127.0.0.1").set("RABBITMQ_PORT", gate.port.to_string());
     let (api, worker) = (deployment.api().await, deployment.worker().await);

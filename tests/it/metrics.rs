@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::operator::in_repository;
 use crate::support::deployment::{from_services, mysql, run};
-use crate::support::gate::Gate;
+use crate::support::proxy::Proxy;
 use crate::support::scrape::Scrape;
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually};
 
@@ -190,7 +190,7 @@ async fn jobs_that_fail_are_counted_by_their_reason() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_seen_and_nothing_stale_is_told() {
-    let gate = Gate::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
     let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
     let api = deployment.api().await;

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
-use crate::support::gate::Gate;
+use crate::support::proxy::Proxy;
 use crate::support::{Client, Database, Deployment, Queue, Store, bytes, eventually, s3};
 
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
@@ -326,7 +326,7 @@ async fn no_uploads(deployment: &Deployment) -> bool {
 #[tokio::test]
 async fn an_object_goes_even_if_the_store_is_away_when_its_file_is_deleted() {
     let (endpoint, ..) = s3::endpoint().await;
-    let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
     let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
     let deployment = deployment.set("JOB_MAX_ATTEMPTS", "1");
     let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);

@@ -53,6 +53,7 @@ impl Fixture {
         Assembly {
             target: ObjectLocation::of_file(self.gathering.upload, "jpg".parse().unwrap(), bucket),
             size: i64::try_from(self.content.len()).unwrap(),
+            crc: None,
             content_type: ContentType::parse("image/jpeg").unwrap(),
             begun_as: None,
             repeated,

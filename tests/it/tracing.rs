@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::support::collector::{Collector, Span};
 use crate::support::deployment::{from_services, run};
-use crate::support::gate::Gate;
+use crate::support::proxy::Proxy;
 use crate::support::{Client, Deployment, Service, bytes, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -88,7 +88,7 @@ async fn an_upload_is_one_trace_from_its_caller_to_the_finished_job() {
 #[tokio::test]
 async fn the_trace_goes_on_though_the_broker_was_away() {
     let gate =
-        Gate::to(format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"))).await;
+        Proxy::to(format!("{}:{}", from_services("TEST_RABBITMQ_HOST"), from_services("TEST_RABBITMQ_PORT"))).await;
     let collector = Collector::start().await;
     let deployment = Deployment::full().await.set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint);
     let deployment = deployment.set("RABBITMQ_HOST", "127.0.0.1").set("RABBITMQ_PORT", gate.port.to_string());

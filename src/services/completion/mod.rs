@@ -12,6 +12,7 @@ use crate::domain::upload::UploadState;
 use crate::domain::{
     AppointmentId, Checksum, ContentType, Credential, Detail, FileExtension, FileName, JobId, UploadId, UserId,
 };
+use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{
     Constraint, Deadlocked, Durability, RepositoryError, Transaction, chunks, files, in_transaction, jobs, now, owners,
@@ -111,7 +112,9 @@ impl CompletionService {
         };
         match outcome {
             Outcome::New(file, job_id) => {
+                failpoint::reach("complete.committed");
                 self.announcer.announce(job_id, trace_id);
+                failpoint::reach("complete.announced");
                 Ok(file)
             }
             Outcome::Known(file) => Ok(file),
@@ -179,9 +182,11 @@ async fn record(
         chunks::adopt(tx, id, &adopted).await?;
     }
     let file = file_of(completion, &upload, &chunks, public_objects_are_open).map_err(CompletionError::Invalid)?;
+    failpoint::reach("complete.checked");
     files::insert(tx, &file).await?;
     let job =
         NewJob { id: JobId::random(), kind: assemble_file::NAME, subject: file.id.0, trace_id: trace_id.to_owned() };
     jobs::insert(tx, &job).await?;
+    failpoint::reach("complete.recorded");
     Ok(Outcome::New(file, job.id))
 }

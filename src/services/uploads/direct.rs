@@ -6,6 +6,7 @@ use super::{UploadError, UploadService};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::upload::Upload;
 use crate::domain::{ChunkIndex, UploadId};
+use crate::failpoint;
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
 use crate::storage::{Gathering, Sent};
@@ -89,6 +90,7 @@ pub(super) async fn begin(ports: &Ports, upload: &Upload) -> Result<String, Uplo
     }
     let target = &upload.target;
     let begun = ports.storage.begin(target, upload.hints.content_type.as_ref()).await?;
+    failpoint::reach("chunk.begun");
     let mut database = ports.database.writer(Durability::Full).await?;
     if uploads::set_storage_upload_id(&mut database, upload.id, &begun).await? {
         return Ok(begun);

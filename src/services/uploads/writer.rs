@@ -14,6 +14,7 @@ use crate::domain::ChunkIndex;
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::upload::{Upload, UploadState};
+use crate::failpoint;
 use crate::repositories::chunks::{self, ChunkState};
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
@@ -53,6 +54,7 @@ impl ChunkWriter {
         if let Some(stored) = self.reserve().await? {
             return self.compare(body, stored).await;
         }
+        failpoint::reach("chunk.reserved");
         let written = self.put(body).await;
         if written.is_err() {
             self.release().await;
@@ -172,10 +174,12 @@ impl ChunkWriter {
     }
 
     async fn acknowledge(&self, fingerprint: Fingerprint, receipt: String) -> Result<(), UploadError> {
+        failpoint::reach("chunk.stored");
         let Fingerprint { size, crc } = fingerprint;
         let chunk = StoredChunk { index: self.index, size, crc: Some(crc), receipt };
         let mut database = self.ports.database.writer(Durability::Full).await?;
         if chunks::acknowledge(&mut database, self.upload.id, &chunk, self.id).await? {
+            failpoint::reach("chunk.acknowledged");
             return Ok(());
         }
         let state = uploads::find(&mut database, self.upload.id).await?.map(|upload| upload.state);

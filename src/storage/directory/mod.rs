@@ -22,6 +22,7 @@ use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, Storage
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
+use crate::failpoint;
 use crate::spool::blocking;
 
 /// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
@@ -225,10 +226,14 @@ async fn write_at(file: &Arc<File>, start: u64, body: Body) -> Result<(), Storag
         }
         if end {
             let file = Arc::clone(file);
-            return in_files(move || file.sync_data()).await;
+            return in_files(move || sync_data(&file)).await;
         }
         position += length;
     }
+}
+
+fn sync_data(file: &File) -> io::Result<()> {
+    if failpoint::is_off("fsync") { Ok(()) } else { file.sync_data() }
 }
 
 /// Collects blocks until there is enough for one write; also their length, and whether the body has ended.
@@ -301,7 +306,9 @@ fn assemble(staging: &Path, compacted: &Path, target: &Path, pieces: &[(u64, u64
         fs::rename(staging, target)?;
     } else {
         compact(&source, compacted, pieces)?;
+        failpoint::reach("assemble.compacted");
         fs::rename(compacted, target)?;
+        failpoint::reach("assemble.renamed");
         remove_if_there(staging)?;
     }
     sync_parent(target)?;

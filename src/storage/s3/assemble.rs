@@ -10,11 +10,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
 use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
+use super::witness::Witness;
 use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, leftovers, streamed};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
 use crate::domain::{ObjectLocation, Visibility};
+use crate::failpoint;
 use crate::storage::{Storage, StorageError};
 
 /// The most bytes that one copy can move (Amazon S3 API, `CopyObject`).
@@ -44,16 +46,15 @@ impl Assembler<'_> {
         }
         match plan(chunks)? {
             Plan::Empty => self.put_empty().await,
-            Plan::Copy { key } => {
-                let source = ObjectLocation { bucket: Visibility::Private, key };
-                self.copy(&source, self.assembly.size.cast_unsigned()).await
-            }
+            Plan::Move { segment } => self.move_small(&segment).await,
             Plan::Complete { mut parts, tail } => {
                 if !(self.assembly.repeated && self.is_whole(&self.gathering.target, self.assembly.size).await?) {
                     if let Some((number, segment)) = tail {
                         parts.push(self.put_tail(number, segment).await?);
+                        failpoint::reach("assemble.tail");
                     }
                     self.complete(&self.gathering.target, begun(self.gathering)?, &parts, self.assembly.size).await?;
+                    failpoint::reach("assemble.completed");
                 }
                 self.settle().await
             }
@@ -93,12 +94,32 @@ impl Assembler<'_> {
 
     /// Uploads the small last chunk as the last part, which may be small.
     async fn put_tail(&self, number: i32, tail: Segment) -> Result<Part, StorageError> {
-        let Source::Object { key } = tail.source else {
-            return Err(StorageError::Damaged("the tail is a part already".into()));
+        let (body, witness) = self.staged(&tail).await?;
+        let part = self.put_part(&self.gathering.target, begun(self.gathering)?, number, body).await?;
+        witness.confirm("the last chunk", tail.crc)?;
+        Ok(part)
+    }
+
+    /// Brings the only chunk, which is small, to the final place. Read and not copied, because only so can its bytes be
+    /// compared with those that were acknowledged.
+    async fn move_small(&self, chunk: &Segment) -> Result<(), StorageError> {
+        let (body, witness) = self.staged(chunk).await?;
+        let bytes = body.blocks.try_collect::<Vec<_>>().await?.concat();
+        witness.confirm("the chunk", chunk.crc)?;
+        let target = &self.assembly.target;
+        let request = self.store.calls.put_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
+        let request = request.content_type(self.assembly.content_type.as_str()).body(bytes.into());
+        request.send().await.map(drop).map_err(errors::failed)
+    }
+
+    /// The bytes of a small chunk, and who watches them.
+    async fn staged(&self, chunk: &Segment) -> Result<(Body, Witness), StorageError> {
+        let Source::Object { key } = &chunk.source else {
+            return Err(StorageError::Damaged("a chunk is a part already".into()));
         };
-        let source = ObjectLocation { bucket: Visibility::Private, key };
-        let body = self.store.read(&source, None).await?;
-        self.put_part(&self.gathering.target, begun(self.gathering)?, number, body).await
+        let witness = Witness::new();
+        let source = ObjectLocation { bucket: Visibility::Private, key: key.clone() };
+        Ok((witness.watch(self.store.read(&source, None).await?), witness))
     }
 
     async fn put_part(
@@ -121,12 +142,9 @@ impl Assembler<'_> {
     /// others, Garage among them, take them, and the large chunks need not be moved.
     async fn try_small_parts(&self, parts: &[Part], segments: &[Segment]) -> Result<bool, StorageError> {
         let Some(upload) = &self.gathering.storage_upload_id else { return Ok(false) };
-        let small = segments.iter().zip(1..).filter_map(|(segment, number)| match &segment.source {
-            Source::Object { key } => Some((number, key, segment.size)),
-            Source::Completed { .. } => None,
-        });
-        let small: Vec<_> = small.collect();
-        let bytes: u64 = small.iter().map(|(_, _, size)| size).sum();
+        let is_small = |(segment, _): &(&Segment, i32)| matches!(segment.source, Source::Object { .. });
+        let small: Vec<_> = segments.iter().zip(1..).filter(is_small).collect();
+        let bytes: u64 = small.iter().map(|(segment, _)| segment.size).sum();
         if parts.is_empty() || small.len() > SMALL_PARTS || bytes > SMALL_BYTES {
             return Ok(false);
         }
@@ -135,11 +153,13 @@ impl Assembler<'_> {
             return Ok(true);
         }
         let mut all = parts.to_vec();
-        for (number, key, _) in small {
-            let source = ObjectLocation { bucket: Visibility::Private, key: key.clone() };
-            let body = self.store.read(&source, None).await?;
+        for (segment, number) in small {
+            let (body, witness) = self.staged(segment).await?;
             match self.put_part(target, upload, number, body).await {
-                Ok(part) => all.push(part),
+                Ok(part) => {
+                    witness.confirm("a small chunk", segment.crc)?;
+                    all.push(part);
+                }
                 // An earlier try has completed the large parts already: go on from there.
                 Err(StorageError::Refused(_)) if self.assembly.repeated => return Ok(false),
                 Err(error) => return Err(error),
@@ -182,7 +202,7 @@ impl Assembler<'_> {
             parts.iter().map(|part| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build());
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let bucket = self.store.bucket(location.bucket);
-        let request = self.store.calls.complete_multipart_upload().bucket(bucket).key(&location.key);
+        let request = self.store.moves.complete_multipart_upload().bucket(bucket).key(&location.key);
         request.upload_id(upload).multipart_upload(parts).send().await.map(drop)
     }
 
@@ -193,7 +213,7 @@ impl Assembler<'_> {
         if size > COPY_LIMIT {
             return self.copy_in_parts(&from, size).await;
         }
-        let request = self.store.calls.copy_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
+        let request = self.store.moves.copy_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
         let request = request.copy_source(from).metadata_directive(MetadataDirective::Replace);
         let copied = request.content_type(self.assembly.content_type.as_str()).send().await;
         copied.map(drop).map_err(errors::failed)
@@ -204,7 +224,7 @@ impl Assembler<'_> {
         let upload = self.store.begin(target, Some(&self.assembly.content_type)).await?;
         let bucket = self.store.bucket(target.bucket);
         let copies = part_ranges(size, COPY_PART_SIZE).into_iter().zip(1..).map(|(range, number)| {
-            let request = self.store.calls.upload_part_copy().bucket(bucket).key(&target.key).upload_id(&upload);
+            let request = self.store.moves.upload_part_copy().bucket(bucket).key(&target.key).upload_id(&upload);
             let request = request.part_number(number).copy_source(from);
             let request = request.copy_source_range(format!("bytes={}-{}", range.start, range.end - 1));
             async move {
@@ -220,21 +240,25 @@ impl Assembler<'_> {
     /// Reads all chunks in order and writes them anew; nothing but a few blocks is in memory.
     async fn rewrite(&self, parts: &[Part], segments: &[Segment]) -> Result<(), StorageError> {
         let gathered = if parts.is_empty() { None } else { Some(self.complete_gathered(parts, segments).await?) };
+        failpoint::reach("rewrite.gathered");
         let target = &self.assembly.target;
         let upload = self.store.begin(target, Some(&self.assembly.content_type)).await?;
-        let mut written = Vec::new();
+        failpoint::reach("rewrite.begun");
+        let (mut written, witness) = (Vec::new(), Witness::new());
         let mut outcome = Ok(());
         for (range, number) in part_ranges(self.assembly.size.cast_unsigned(), REWRITE_PART_SIZE).into_iter().zip(1..) {
             let body =
                 Body::sized(range.end - range.start, self.read_pieces(gathered.as_ref(), pieces(segments, &range)));
-            match self.put_part(target, &upload, number, body).await {
+            match self.put_part(target, &upload, number, witness.watch(body)).await {
                 Ok(part) => written.push(part),
                 Err(error) => {
-                    outcome = Err(error);
+                    outcome = Err(witness.cause(error));
                     break;
                 }
             }
         }
+        let outcome = outcome.and_then(|()| witness.confirm("the file", self.assembly.crc));
+        failpoint::reach("rewrite.written");
         self.complete_or_abort(&upload, outcome.map(|()| written)).await
     }
 
@@ -276,7 +300,11 @@ impl Assembler<'_> {
             })
             .collect();
         let opened = stream::iter(reads).map(|request| async {
-            let object = request.send().await.map_err(|error| std::io::Error::other(errors::failed(error)))?;
+            let object = request.send().await.map_err(|error| {
+                let gone = errors::absent(&error);
+                let cause = if gone { StorageError::NotFound("of a chunk".into()) } else { errors::failed(error) };
+                std::io::Error::other(cause)
+            })?;
             Ok::<_, BodyError>(blocks(object.body))
         });
         opened.buffered(READ_AHEAD).try_flatten().boxed()

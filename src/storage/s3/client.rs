@@ -15,13 +15,24 @@ use url::Url;
 use super::transport::Dialer;
 use crate::config::S3Config;
 
-/// How long one try of a call may take. Copies of large objects are among them.
-const CALL_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long one try of a call may take: all tries together are a part of one request of ours.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long one try may take in which the store itself moves the bytes of large objects.
+const MOVE_TIMEOUT: Duration = Duration::from_mins(5);
 const CALL_TRIES: u32 = 3;
 
 /// For calls that carry little.
 pub(super) fn calls(config: &S3Config, dialer: &Dialer) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(CALL_TIMEOUT).build();
+    bounded(config, dialer, CALL_TIMEOUT)
+}
+
+/// For calls in which the store itself moves bytes.
+pub(super) fn moves(config: &S3Config, dialer: &Dialer) -> Client {
+    bounded(config, dialer, MOVE_TIMEOUT)
+}
+
+fn bounded(config: &S3Config, dialer: &Dialer, attempt: Duration) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
     let retries = RetryConfig::standard().with_max_attempts(CALL_TRIES);
     let base = base(config, &config.endpoint, dialer).timeout_config(timeouts).retry_config(retries);
     Client::from_conf(base.build())

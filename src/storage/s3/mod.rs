@@ -10,6 +10,7 @@ mod fetch;
 mod leftovers;
 mod plan;
 mod transport;
+mod witness;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct S3Storage {
     config: S3Config,
     /// For calls that carry little: bounded in time, repeated when they fail.
     calls: Client,
+    /// For calls in which the store moves bytes: bounded too, but more generously.
+    moves: Client,
     /// For bodies: bounded by the least rate of whoever sends them.
     bodies: Client,
     /// Signs for the endpoint that callers use.
@@ -72,6 +75,7 @@ impl S3Storage {
         let dialer = Dialer::new(&config.endpoint)?;
         Ok(Self {
             calls: client::calls(config, &dialer),
+            moves: client::moves(config, &dialer),
             bodies: client::bodies(config, &dialer),
             public: client::public(config, &dialer),
             dialer,

@@ -45,6 +45,8 @@ pub(super) struct Part {
 pub(super) struct Segment {
     pub(super) source: Source,
     pub(super) size: u64,
+    /// The CRC that was taken when the bytes came in, if it was.
+    pub(super) crc: Option<u64>,
 }
 
 /// Where the bytes of a segment can be read once the parts are completed.
@@ -61,8 +63,8 @@ pub(super) enum Source {
 pub(super) enum Plan {
     /// There are no bytes.
     Empty,
-    /// The one chunk is an object: copy it.
-    Copy { key: String },
+    /// The one chunk is an object of its own: bring it to its place.
+    Move { segment: Segment },
     /// All chunks are parts but perhaps the last, which is uploaded as last part: complete, nothing is moved.
     Complete { parts: Vec<Part>, tail: Option<(i32, Segment)> },
     /// Small chunks lie between others: read everything in order and write it anew. `parts` are completed
@@ -86,7 +88,7 @@ pub(super) fn plan(chunks: &[StoredChunk]) -> Result<Plan, StorageError> {
             }
             Stored::Object(key) => Source::Object { key: key.to_owned() },
         };
-        segments.push(Segment { source, size });
+        segments.push(Segment { source, size, crc: chunk.crc });
     }
     let objects = segments.len() - parts.len();
     let last_is_object = matches!(segments.last(), Some(Segment { source: Source::Object { .. }, .. }));
@@ -94,8 +96,8 @@ pub(super) fn plan(chunks: &[StoredChunk]) -> Result<Plan, StorageError> {
         (0, 0) => Plan::Empty,
         (_, 0) => Plan::Complete { parts, tail: None },
         (0, 1) => match segments.pop() {
-            Some(Segment { source: Source::Object { key }, .. }) => Plan::Copy { key },
-            _ => Plan::Empty,
+            Some(segment) => Plan::Move { segment },
+            None => Plan::Empty,
         },
         (_, 1) if last_is_object => {
             let number = chunks.last().map_or(Ok(1), part_number)?;

@@ -23,6 +23,8 @@ use url::Url;
 use crate::storage::StorageError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may be silent before its other end is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS: Duration = Duration::from_secs(20);
 /// The most bytes of a pooled connection that wait to be read or written, about.
 const BUFFER: usize = 128 * 1024;
@@ -44,6 +46,11 @@ impl Dialer {
         let mut tcp = TcpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        // A store that went without a word is noticed, however long a body may take.
+        tcp.set_keepalive(Some(SILENCE));
+        tcp.set_keepalive_interval(Some(SILENCE / 2));
+        tcp.set_keepalive_retries(Some(2));
+        tcp.set_tcp_user_timeout(Some(SILENCE * 2));
         tcp.enforce_http(false);
         if endpoint.scheme() == "https" { secured(tcp).map(Self::Secured) } else { Ok(Self::Plain(tcp)) }
     }

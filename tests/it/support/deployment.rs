@@ -45,12 +45,8 @@ pub fn from_services(name: &str) -> String {
 
 impl Deployment {
     pub async fn new(database: Database, store: Store, queue: Queue) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut settings = HashMap::new();
-        let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
-        set("APP_PORT", "0".into());
-        set("APP_DATA_DIR", folder.path().join("data").display().to_string());
-        set("LOG_FORMAT", "json".into());
+        let mut deployment = Self::on(HashMap::new(), queue);
+        let mut set = |name: &str, value: String| deployment.settings.insert(name.to_owned(), value);
         set("JOB_SWEEP_INTERVAL", "1".into());
         if database == Database::MySql {
             set("MYSQL_HOST", from_services("TEST_MYSQL_HOST"));
@@ -72,7 +68,17 @@ impl Deployment {
             set("RABBITMQ_DEFAULT_PASS", from_services("TEST_RABBITMQ_PASSWORD"));
             set("RABBITMQ_QUEUE", format!("test.{}", Uuid::new_v4().simple()));
         }
-        Self { folder, settings, queue }
+        deployment
+    }
+
+    /// With these settings beside the usual ones.
+    pub fn on(settings: HashMap<String, String>, queue: Queue) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data").display().to_string();
+        let usual = [("APP_PORT", "0".to_owned()), ("APP_DATA_DIR", data), ("LOG_FORMAT", "json".to_owned())];
+        let mut all: HashMap<String, String> = usual.map(|(name, value)| (name.to_owned(), value)).into();
+        all.extend(settings);
+        Self { folder, settings: all, queue }
     }
 
     /// What one gets with nothing configured.
@@ -157,8 +163,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts a process and waits until its log says `message`.
-    pub async fn start(mut command: Command, message: &str) -> Self {
+    /// Starts a process.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -168,7 +174,12 @@ impl Service {
                 lines.lock().unwrap().push(line);
             }
         });
-        let mut service = Self { child, log };
+        Self { child, log }
+    }
+
+    /// Starts a process and waits until its log says `message`.
+    pub async fn start(command: Command, message: &str) -> Self {
+        let mut service = Self::spawn(command);
         let wanted = format!("\"message\":\"{message}\"");
         eventually(&format!("a process says {message:?}"), async || {
             if let Some(status) = service.child.try_wait().expect("the process can be asked") {

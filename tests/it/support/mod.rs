@@ -4,7 +4,8 @@ pub mod browser;
 pub mod client;
 pub mod collector;
 pub mod deployment;
-pub mod gate;
+#[allow(dead_code, reason = "each test program breaks things in its own ways")]
+pub mod proxy;
 pub mod s3;
 mod s3_server;
 pub mod scrape;
@@ -12,7 +13,9 @@ pub mod scrape;
 use std::time::Duration;
 
 pub use client::Client;
-pub use deployment::{Database, Deployment, Queue, Service, Store};
+#[allow(unused_imports, reason = "each test program has deployments of its own kinds")]
+pub use deployment::{Database, Store};
+pub use deployment::{Deployment, Queue, Service};
 
 /// How long anything may take that happens by itself. Generous: it only bounds how long a failure takes to show.
 const PATIENCE: Duration = Duration::from_mins(1);

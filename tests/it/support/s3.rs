@@ -8,8 +8,8 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
-const ACCESS_KEY: &str = "test-access-key";
-const SECRET_KEY: &str = "test-secret-key-which-no-log-may-show";
+pub const ACCESS_KEY: &str = "test-access-key";
+pub const SECRET_KEY: &str = "test-secret-key-which-no-log-may-show";
 
 /// Endpoint, access key and secret key of the S3 server that all tests share.
 pub async fn endpoint() -> (String, String, String) {
@@ -27,8 +27,13 @@ pub async fn endpoint() -> (String, String, String) {
 
 /// A client of that server.
 pub async fn client() -> aws_sdk_s3::Client {
-    use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
     let (endpoint, access_key, secret_key) = endpoint().await;
+    client_of(endpoint, access_key, secret_key)
+}
+
+/// A client of any S3 server.
+pub fn client_of(endpoint: String, access_key: String, secret_key: String) -> aws_sdk_s3::Client {
+    use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(endpoint)
@@ -40,7 +45,7 @@ pub async fn client() -> aws_sdk_s3::Client {
 }
 
 /// Runs s3s-fs on a thread of its own, which outlives the test that asked first.
-fn in_this_process() -> String {
+pub fn in_this_process() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();

@@ -1,6 +1,6 @@
-//! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, a small part in the middle is
-//! refused without the loss of the upload, parts are listed in order with their `ETag`s, multipart uploads are listed,
-//! and buckets keep rules for web pages.
+//! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, a part that is not the one
+//! named is refused, a small part in the middle too and without the loss of the upload, parts are listed in order with
+//! their `ETag`s, multipart uploads are listed, and buckets keep rules for web pages.
 
 use std::collections::HashMap;
 use std::fs;
@@ -43,6 +43,10 @@ impl Store {
         for (index, part) in parts.iter().enumerate() {
             let file = self.part(upload, part.part_number.unwrap_or_default());
             let size = fs::metadata(file).map_err(|_| s3_error!(InvalidPart))?.len();
+            let number = (upload.to_owned(), part.part_number.unwrap_or_default());
+            if part.e_tag.as_ref() != self.etags.lock().unwrap().get(&number) {
+                return Err(s3_error!(InvalidPart));
+            }
             if index < last && size < LEAST_PART {
                 return Err(s3_error!(EntityTooSmall));
             }
