@@ -64,7 +64,7 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
     }
     sqlx::raw_sql("ANALYZE TABLE files, appointments, users").execute(&mut database).await?;
     for (name, sql, owned) in statements() {
-        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN {sql}")));
+        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {sql}")));
         let query = if owned { query.bind(vec![0_u8; 16]) } else { query };
         let now = chrono::Utc::now();
         let plan = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001).fetch_all(&mut database).await?;

@@ -48,9 +48,9 @@ async function open(browser, options = {}) {
 export function watch(page) {
     page.on("pageerror", (error) => seen.errors.push(String(error)));
     page.on("request", (request) => {
-        // The viewer of PDFs is a part of the browser.
-        const known = [address, "blob:", "data:", "chrome-extension:"].some((start) => request.url().startsWith(start));
-        if (!known) seen.foreign.push(request.url());
+        // The viewer of PDFs is a part of the browser, and asks the browser for its own parts.
+        const goesOut = /^(https?|wss?):/.test(request.url());
+        if (goesOut && !request.url().startsWith(address)) seen.foreign.push(request.url());
     });
 }
 

@@ -312,7 +312,7 @@ async fn the_backlog_is_read_from_an_index_however_many_old_jobs_there_are_in_my
     sqlx::query(old).execute(&mut database).await.unwrap();
     sqlx::query("ANALYZE TABLE jobs").execute(&mut database).await.unwrap();
     for (sql, index) in STATEMENTS {
-        let explain = AssertSqlSafe(format!("EXPLAIN {sql}"));
+        let explain = AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {sql}"));
         let plan = sqlx::query(explain).bind("2026-01-02").bind(1).fetch_all(&mut database).await.unwrap();
         let line = plan.iter().find(|line| ["jobs", "uploads"].contains(&line.get::<String, _>("table").as_str()));
         let line = line.unwrap_or_else(|| panic!("the plan of {sql} has no table"));
