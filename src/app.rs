@@ -29,6 +29,7 @@ use crate::services::assembly::AssemblyService;
 use crate::services::completion::CompletionService;
 use crate::services::events::EventService;
 use crate::services::files::FileService;
+use crate::services::gc::GcService;
 use crate::services::health::HealthService;
 use crate::services::ledger::{Announcer, Ledger};
 use crate::services::levels::LevelService;
@@ -167,9 +168,16 @@ impl App {
             announcer: Announcer::new(self.ports.clone(), self.tasks.clone()),
             assembly: AssemblyService::new(self.ports.clone()),
             maintenance: MaintenanceService::new(self.ports.clone()),
+            gc: self.gc(),
             config: self.config.jobs.clone(),
             tasks: self.tasks.clone(),
         }
+    }
+
+    /// What keeps database and store tidy.
+    #[must_use]
+    pub fn gc(&self) -> GcService {
+        GcService::new(self.ports.clone(), self.config.gc.clone(), self.config.jobs.lease)
     }
 
     /// How callers reach the service; ends with a slash.

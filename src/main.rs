@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use filemanager::app::{App, local_address};
 use filemanager::client::arguments::{DownloadArguments, UploadArguments};
 use filemanager::config::Config;
 use filemanager::jobs::worker;
 use filemanager::services::check;
+use filemanager::services::gc::Mode;
 use filemanager::{client, lifecycle, routes, server, telemetry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +38,12 @@ enum Command {
     Migrate,
     /// Try every dependency and say what is wrong
     Check,
+    /// Compare database and store, remove what nothing needs, and tell which objects are missing
+    Gc {
+        /// Tell what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Ask the service on this machine whether it is alive; for container health checks
     Health,
     /// Print the description of the API (OpenAPI)
@@ -64,6 +71,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve => serve().await,
         Command::Migrate => migrate(configure()?).await,
         Command::Check => check_all(configure()?).await,
+        Command::Gc { dry_run } => gc(configure()?, if dry_run { Mode::DryRun } else { Mode::Clean }).await,
         Command::Health => health(&configure()?).await,
         // The others need no settings.
         Command::Openapi => {
@@ -143,6 +151,21 @@ async fn check_all(config: Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager gc")?;
+    lifecycle::stop_on_signal(app.stop.clone())?;
+    app.migrate().await?;
+    app.ports().storage.prepare().await.context("the object store is not ready")?;
+    let listener = |line: &str| println!("{line}");
+    let report = match mode {
+        Mode::Clean => app.gc().clean(&listener, &app.stop).await?,
+        Mode::DryRun => Some(app.gc().dry_run(&listener).await?),
+    };
+    let Some(report) = report else { bail!("another process is at it, or it was stopped") };
+    println!("{}", report.in_words(mode));
+    Ok(if report.is_alarming() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn health(config: &Config) -> anyhow::Result<ExitCode> {

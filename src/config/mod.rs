@@ -18,7 +18,10 @@ pub use traces::{TraceConfig, TraceSampler};
 
 /// The page that runs on the same machine during development.
 const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
-const WEEK: u64 = 7 * 24 * 3600;
+const DAY: u64 = 24 * 3600;
+const WEEK: u64 = 7 * DAY;
+/// How much longer than an upload may live the store keeps what the reconciler did not find.
+const NET_DAYS: u64 = 30;
 
 /// Everything that an operator can set.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Background work.
     pub jobs: JobConfig,
+    /// Keeping database and store tidy.
+    pub gc: GcConfig,
     /// Where a worker listens for those who ask for its metrics, if it does; 0 lets the system choose.
     pub worker_metrics_port: Option<u16>,
     /// Where traces go, if anywhere.
@@ -139,6 +144,8 @@ pub struct S3Config {
     pub private_bucket: String,
     /// Web pages that may send chunks to the buckets.
     pub page_origins: Vec<String>,
+    /// After how many days the store itself may remove what was begun and never finished.
+    pub unfinished_days: u64,
 }
 
 /// Which queue.
@@ -174,6 +181,17 @@ pub struct JobConfig {
     pub sweep_interval: Duration,
 }
 
+/// Keeping database and store tidy.
+#[derive(Debug, Clone)]
+pub struct GcConfig {
+    /// The pause between two passes; `None` when only an operator begins one.
+    pub interval: Option<Duration>,
+    /// How old a stored thing must be before it can be litter.
+    pub grace: Duration,
+    /// How long the rows of jobs that ended are kept.
+    pub keep_jobs: Duration,
+}
+
 /// What the log looks like.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -203,15 +221,16 @@ impl Config {
     /// All mistakes together.
     pub fn parse(variables: std::collections::HashMap<String, String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(variables);
-        let server = server(&mut reader);
+        let (server, uploads) = (server(&mut reader), uploads(&mut reader));
         let config = Self {
-            storage: storage(&mut reader, &server),
+            storage: storage(&mut reader, &server, &uploads),
             server,
-            uploads: uploads(&mut reader),
+            uploads,
             data_dir: reader.required("APP_DATA_DIR", "the service starts").into(),
             database: database(&mut reader),
             queue: queue(&mut reader),
             jobs: jobs(&mut reader),
+            gc: gc(&mut reader),
             worker_metrics_port: reader.optional_number("WORKER_METRICS_PORT", 0..=u16::MAX),
             traces: traces::traces(&mut reader),
             log: log(&mut reader),
@@ -240,7 +259,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
 fn uploads(reader: &mut Reader) -> UploadConfig {
     UploadConfig {
         max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1..=5 * 1024 * 1024 * 1024),
-        upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * 24 * 3600),
+        upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * DAY),
         download_url_ttl: reader.seconds("APP_DOWNLOAD_URL_TTL", 1, WEEK),
     }
 }
@@ -257,7 +276,7 @@ fn database(reader: &mut Reader) -> DatabaseConfig {
     }
 }
 
-fn storage(reader: &mut Reader, server: &ServerConfig) -> StorageConfig {
+fn storage(reader: &mut Reader, server: &ServerConfig, uploads: &UploadConfig) -> StorageConfig {
     let Some(endpoint) = reader.optional_endpoint("MINIO_ENDPOINT") else { return StorageConfig::Directory };
     StorageConfig::S3(Box::new(S3Config {
         public_url: reader.optional_url("MINIO_URL").unwrap_or_else(|| endpoint.clone()),
@@ -268,6 +287,7 @@ fn storage(reader: &mut Reader, server: &ServerConfig) -> StorageConfig {
         public_bucket: reader.required("MINIO_PUBLIC_BUCKET", "MINIO_ENDPOINT"),
         private_bucket: reader.private_bucket("MINIO_PRIVATE_BUCKET", "MINIO_PUBLIC_BUCKET"),
         page_origins: server.page_origins(),
+        unfinished_days: uploads.upload_ttl.as_secs().div_ceil(DAY) + NET_DAYS,
     }))
 }
 
@@ -288,6 +308,15 @@ fn jobs(reader: &mut Reader) -> JobConfig {
         lease: reader.seconds("JOB_LEASE", 3, 3600),
         concurrency: reader.number("WORKER_CONCURRENCY", 1..=256),
         sweep_interval: reader.seconds("JOB_SWEEP_INTERVAL", 1, 3600),
+    }
+}
+
+fn gc(reader: &mut Reader) -> GcConfig {
+    let interval = reader.seconds("GC_INTERVAL", 0, 30 * DAY);
+    GcConfig {
+        interval: (!interval.is_zero()).then_some(interval),
+        grace: reader.longer_than("GC_GRACE", "JOB_LEASE", 30 * DAY),
+        keep_jobs: Duration::from_secs(reader.number::<u64>("JOB_KEEP_DAYS", 1..=3650) * DAY),
     }
 }
 

@@ -133,6 +133,16 @@ impl Reader {
         }
     }
 
+    /// A number of seconds that is larger than another one.
+    pub(super) fn longer_than(&mut self, name: &'static str, other: &'static str, most: u64) -> Duration {
+        let seconds = self.seconds(name, 1, most);
+        let least = self.optional(other).and_then(|value| value.parse().ok()).unwrap_or(0);
+        if !seconds.is_zero() && seconds.as_secs() <= least {
+            return self.refuse(name, &seconds.as_secs().to_string(), &format!("more seconds than {other}, {least}"));
+        }
+        seconds
+    }
+
     /// One of some words.
     pub(super) fn one_of<const N: usize>(&mut self, name: &'static str, words: [&'static str; N]) -> &'static str {
         let value = self.optional(name).unwrap_or_default();

@@ -6,6 +6,7 @@ pub mod discard_upload;
 pub mod remove_file;
 mod running;
 mod sweeper;
+mod tidier;
 pub mod worker;
 
 use crate::domain::job::ClaimedJob;

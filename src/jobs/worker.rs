@@ -13,7 +13,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::running::{self, Running};
-use super::sweeper;
+use super::{sweeper, tidier};
 use crate::config::JobConfig;
 use crate::domain::job::ClaimedJob;
 use crate::failpoint;
@@ -22,6 +22,7 @@ use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
 use crate::services::assembly::AssemblyService;
 use crate::services::cause::Cause;
+use crate::services::gc::GcService;
 use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
 use crate::services::maintenance::MaintenanceService;
 use crate::telemetry::traces;
@@ -44,6 +45,8 @@ pub struct WorkerContext {
     pub assembly: AssemblyService,
     /// What is done from time to time.
     pub maintenance: MaintenanceService,
+    /// What keeps database and store tidy.
+    pub gc: GcService,
     /// How it is done.
     pub config: JobConfig,
     /// Jobs that are running; a stop waits for them.
@@ -55,6 +58,7 @@ pub async fn run(context: WorkerContext, stop: CancellationToken) {
     running::show_all_kinds();
     let sweeper = sweeper::run(context.maintenance.clone(), context.config.sweep_interval, stop.clone());
     let sweeper = tokio::spawn(sweeper);
+    let tidier = tokio::spawn(tidier::run(context.gc.clone(), context.config.sweep_interval, stop.clone()));
     let slots = Arc::new(Semaphore::new(context.config.concurrency));
     let mut pause = FIRST_RECONNECT;
     while !stop.is_cancelled() {
@@ -74,8 +78,8 @@ pub async fn run(context: WorkerContext, stop: CancellationToken) {
         stop.run_until_cancelled(sleep(pause)).await;
         pause = (pause * 2).min(SLOWEST_RECONNECT);
     }
-    // It never ends but by the same token.
-    let _ = sweeper.await;
+    // They never end but by the same token.
+    let _ = tokio::join!(sweeper, tidier);
 }
 
 /// Takes what is due straight from the database: without the queue work is slower, but it does not stand still.

@@ -7,10 +7,12 @@ mod error;
 pub mod files;
 pub mod health;
 pub mod jobs;
+pub mod leases;
 pub mod listings;
 pub mod owners;
 mod pools;
 pub mod removal;
+pub mod tidying;
 pub mod uploads;
 
 pub(crate) use database::in_transaction;

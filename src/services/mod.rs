@@ -7,6 +7,7 @@ pub mod completion;
 mod error;
 pub mod events;
 pub mod files;
+pub mod gc;
 pub mod health;
 pub mod ledger;
 pub mod levels;

@@ -2,9 +2,12 @@
 //! A store knows objects and the gathering of chunks; it knows no database and no rules.
 
 pub mod directory;
+mod holding;
 pub mod observed;
 mod read_budget;
 pub mod s3;
+
+pub use holding::{Held, Holding};
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, FileName, ObjectLocation, UploadId, Visibility};
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +175,16 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Removes an object; one that is not there is removed already.
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError>;
+
+    /// Everything that the store holds for uploads, finished or not, page by page. What comes or goes meanwhile may be left
+    /// out.
+    fn holdings(&self) -> BoxStream<'_, Result<Vec<Holding>, StorageError>>;
+
+    /// Removes a thing that [`Storage::holdings`] told of; one that is not there is removed already.
+    async fn remove(&self, held: &Held) -> Result<(), StorageError>;
+
+    /// Which of these objects are not there. They are in the order of their paths, and few calls tell of many.
+    async fn missing(&self, objects: &[ObjectLocation]) -> Result<Vec<ObjectLocation>, StorageError>;
 
     /// A link that anyone may open for good, if the store serves public objects itself.
     async fn public_link(&self, location: &ObjectLocation) -> Option<String>;

@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
-use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, SharedStorage, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, SharedStorage, Storage, StorageError};
 use crate::domain::body::Body;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, Visibility};
@@ -125,6 +127,22 @@ impl Storage for ObservedStorage {
 
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError> {
         seen("delete", self.0.delete(location)).await
+    }
+
+    fn holdings(&self) -> BoxStream<'_, Result<Vec<Holding>, StorageError>> {
+        // Each page is a call; what stops the listing is one that failed.
+        stream::try_unfold(self.0.holdings(), |mut pages| async move {
+            Ok(seen("list", pages.try_next()).await?.map(|page| (page, pages)))
+        })
+        .boxed()
+    }
+
+    async fn remove(&self, held: &Held) -> Result<(), StorageError> {
+        seen("remove", self.0.remove(held)).await
+    }
+
+    async fn missing(&self, objects: &[ObjectLocation]) -> Result<Vec<ObjectLocation>, StorageError> {
+        seen("list", self.0.missing(objects)).await
     }
 
     async fn public_link(&self, location: &ObjectLocation) -> Option<String> {

@@ -183,6 +183,7 @@ async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
         public_bucket: "public".into(),
         private_bucket: "private".into(),
         page_origins: Vec::new(),
+        unfinished_days: 31,
     };
     Arc::new(S3Storage::new(&config, Spool::new(folder.path().to_owned())).unwrap())
 }

@@ -2,6 +2,7 @@
 //!
 //! `objects/<bucket>/<key>` holds finished objects, `staging/<upload>` what is being gathered.
 
+mod holdings;
 mod read;
 
 use std::fs::{self, File, OpenOptions};
@@ -15,10 +16,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use rustix::fs::FallocateFlags;
 
 use super::read_budget::ReadBudget;
-use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
@@ -28,6 +30,8 @@ use crate::spool::blocking;
 /// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
 const WRITE_BLOCK: usize = 512 * 1024;
 const RECEIPT: &str = "at its offset";
+/// What the name of a file ends with in which chunks of mixed sizes are put together.
+const COMPACTED: &str = ".compact";
 
 /// A store in a folder.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl DirectoryStorage {
     }
 
     fn compacted(&self, upload: UploadId) -> PathBuf {
-        self.root.join("staging").join(format!("{upload}.compact"))
+        self.root.join("staging").join(format!("{upload}{COMPACTED}"))
     }
 }
 
@@ -186,6 +190,36 @@ impl Storage for DirectoryStorage {
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StorageError> {
         let path = self.object(location);
         in_files(move || remove_if_there(&path)).await
+    }
+
+    fn holdings(&self) -> BoxStream<'_, Result<Vec<Holding>, StorageError>> {
+        holdings::pages(&self.root)
+    }
+
+    async fn remove(&self, held: &Held) -> Result<(), StorageError> {
+        match held {
+            Held::Object(location) => self.delete(location).await,
+            Held::Staging(name) => {
+                let path = self.root.join("staging").join(name);
+                in_files(move || remove_if_there(&path)).await
+            }
+            // It has none, and never tells of any.
+            Held::Gathering { .. } => Ok(()),
+        }
+    }
+
+    async fn missing(&self, objects: &[ObjectLocation]) -> Result<Vec<ObjectLocation>, StorageError> {
+        let objects: Vec<_> = objects.iter().map(|object| (self.object(object), object.clone())).collect();
+        in_files(move || {
+            let mut missing = Vec::new();
+            for (path, object) in objects {
+                if !path.try_exists()? {
+                    missing.push(object);
+                }
+            }
+            Ok(missing)
+        })
+        .await
     }
 
     async fn public_link(&self, _: &ObjectLocation) -> Option<String> {

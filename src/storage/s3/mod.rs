@@ -7,7 +7,9 @@ mod client;
 mod direct;
 mod errors;
 mod fetch;
+mod holdings;
 mod leftovers;
+mod lifecycle;
 mod plan;
 mod transport;
 mod witness;
@@ -23,6 +25,7 @@ use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use http_body_util::{BodyDataStream, StreamBody};
 use percent_encoding::utf8_percent_encode;
@@ -33,7 +36,7 @@ use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
 use self::transport::Dialer;
 use super::read_budget::ReadBudget;
-use super::{Assembly, Gathering, LinkOptions, ObjectStat, Sent, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
@@ -133,6 +136,7 @@ impl Storage for S3Storage {
         for bucket in [&self.config.private_bucket, &self.config.public_bucket] {
             bucket::ensure(&self.calls, bucket).await?;
             bucket::let_pages_in(&self.calls, bucket, &self.config.page_origins).await?;
+            lifecycle::spread_net(&self.calls, bucket, self.config.unfinished_days).await?;
         }
         self.open.get_or_try_init(|| bucket::open_to_strangers(&self.calls, &self.config.public_bucket)).await.map(drop)
     }
@@ -271,6 +275,23 @@ impl Storage for S3Storage {
             Err(error) if !absent(&error) => Err(failed(error)),
             _ => Ok(()),
         }
+    }
+
+    fn holdings(&self) -> BoxStream<'_, Result<Vec<Holding>, StorageError>> {
+        holdings::pages(self)
+    }
+
+    async fn remove(&self, held: &Held) -> Result<(), StorageError> {
+        match held {
+            Held::Object(location) => self.delete(location).await,
+            Held::Gathering { target, storage_upload_id } => self.abort(target, storage_upload_id).await,
+            // It has none, and never tells of any.
+            Held::Staging(_) => Ok(()),
+        }
+    }
+
+    async fn missing(&self, objects: &[ObjectLocation]) -> Result<Vec<ObjectLocation>, StorageError> {
+        holdings::missing(self, objects).await
     }
 
     async fn public_link(&self, location: &ObjectLocation) -> Option<String> {

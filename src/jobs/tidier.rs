@@ -1,0 +1,22 @@
+//! Keeps database and store tidy from time to time, one process at a time among all.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::services::gc::GcService;
+
+/// Looks every `pause` whether it is time, until told to stop.
+pub(super) async fn run(gc: GcService, pause: Duration, stop: CancellationToken) {
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        // The log has a line for each thing anyway.
+        match gc.clean_if_due(&|_| {}, &stop).await {
+            Ok(None) => {}
+            Ok(Some(report)) => tracing::info!(?report, "compared database and store"),
+            Err(error) => tracing::warn!(%error, "database and store could not be compared"),
+        }
+    }
+}
