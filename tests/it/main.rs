@@ -11,6 +11,7 @@ mod download;
 mod events;
 mod faults;
 mod flow;
+mod gc;
 mod kills;
 mod metrics;
 mod nodes;

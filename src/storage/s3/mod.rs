@@ -136,8 +136,9 @@ impl Storage for S3Storage {
         for bucket in [&self.config.private_bucket, &self.config.public_bucket] {
             bucket::ensure(&self.calls, bucket).await?;
             bucket::let_pages_in(&self.calls, bucket, &self.config.page_origins).await?;
-            lifecycle::spread_net(&self.calls, bucket, self.config.unfinished_days).await?;
         }
+        let buckets = [self.config.private_bucket.as_str(), &self.config.public_bucket];
+        lifecycle::spread_net(&self.calls, buckets, self.config.unfinished_days).await?;
         self.open.get_or_try_init(|| bucket::open_to_strangers(&self.calls, &self.config.public_bucket)).await.map(drop)
     }
 

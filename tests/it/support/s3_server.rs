@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -18,8 +19,8 @@ pub struct Store {
     root: PathBuf,
     cors: Mutex<HashMap<String, Vec<CORSRule>>>,
     etags: Mutex<HashMap<(String, i32), ETag>>,
-    /// Bucket and key of each multipart upload that is not over.
-    begun: Mutex<HashMap<String, (String, String)>>,
+    /// Bucket, key and beginning of each multipart upload that is not over.
+    begun: Mutex<HashMap<String, (String, String, SystemTime)>>,
 }
 
 impl Store {
@@ -88,7 +89,7 @@ macro_rules! pass_on {
                 &self,
                 request: S3Request<CreateMultipartUploadInput>,
             ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-                let place = (request.input.bucket.clone(), request.input.key.clone());
+                let place = (request.input.bucket.clone(), request.input.key.clone(), SystemTime::now());
                 let response = self.inner.create_multipart_upload(request).await?;
                 self.begun.lock().unwrap().extend(response.output.upload_id.clone().map(|upload| (upload, place)));
                 Ok(response)
@@ -111,10 +112,11 @@ macro_rules! pass_on {
                 let ListMultipartUploadsInput { bucket, prefix, .. } = request.input;
                 let prefix = prefix.unwrap_or_default();
                 let begun = self.begun.lock().unwrap();
-                let uploads = begun.iter().filter(|(_, (of, key))| *of == bucket && key.starts_with(&prefix));
-                let uploads = uploads.map(|(upload, (_, key))| MultipartUpload {
+                let uploads = begun.iter().filter(|(_, (of, key, _))| *of == bucket && key.starts_with(&prefix));
+                let uploads = uploads.map(|(upload, (_, key, since))| MultipartUpload {
                     key: Some(key.clone()),
                     upload_id: Some(upload.clone()),
+                    initiated: Some((*since).into()),
                     ..MultipartUpload::default()
                 });
                 let uploads = Some(uploads.collect());
