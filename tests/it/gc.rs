@@ -333,9 +333,11 @@ async fn nothing_is_lost_while_it_is_cleaned(store: Store) {
         .collect();
     let uploads = join_all(contents.iter().map(|_| client.init(&[]))).await;
     for index in 0..3 {
-        let send = uploads.iter().zip(&contents).map(|(upload, chunks)| client.chunk(upload, index, &chunks[index]));
-        let (sent, ()) = tokio::join!(join_all(send), clean_for(stages));
-        sent.into_iter().for_each(|answer| drop(answer.data()));
+        let sending = uploads.iter().zip(&contents).map(|(upload, chunks)| client.chunk(upload, index, &chunks[index]));
+        let (sent, ()) = tokio::join!(join_all(sending), clean_for(stages));
+        for answer in sent {
+            answer.data();
+        }
     }
     let complete =
         uploads.iter().zip(&contents).map(|(upload, chunks)| client.complete(upload, 3, chunks.concat().len(), &[]));
