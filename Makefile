@@ -1,6 +1,6 @@
 # `make run` starts the service on its embedded defaults; `make test` does all that CI does.
 
-.PHONY: run test lint page unit faults bench coverage openapi
+.PHONY: run test lint page unit faults fuzz bench coverage openapi
 
 run:
 	npm install --no-save --prefix frontend --no-audit --no-fund --loglevel=error
@@ -30,6 +30,10 @@ unit:
 faults:
 	scripts/install-test-deps
 	cargo test --locked --features failpoints --test faults -- --long $(ARGS)
+
+# Requests by the API's description, and against it. Options go through ARGS, for example ARGS="--max-examples 1000".
+fuzz:
+	scripts/fuzz-api $(ARGS)
 
 # The figures of the README. Options go through ARGS, for example ARGS="--size 256".
 bench:
