@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -52,11 +53,18 @@ async fn until_it_is_done(
 ) -> (Value, usize) {
     for kills in 0.. {
         let patience = moments.random_range(Duration::ZERO..longest);
-        if let Ok(output) = timeout(patience, command().output()).await {
+        let child = command().spawn().unwrap();
+        let process = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+        let ending = child.wait_with_output();
+        tokio::pin!(ending);
+        if let Ok(output) = timeout(patience, &mut ending).await {
             let output = output.unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             return (serde_json::from_slice(&output.stdout).unwrap(), kills);
         }
+        // The next one must find the files that it held free.
+        let _ = kill_process(process, Signal::KILL);
+        ending.await.unwrap();
     }
     unreachable!("the loop ends only with the command")
 }

@@ -1,0 +1,99 @@
+//! From the staging file of an upload to its object.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::{WRITE_BLOCK, remove_if_there, sync_parent};
+use crate::failpoint;
+
+/// Makes one file of the pieces `(offset, length)` of the staging file. May be called again after a crash at
+/// any step: the target appears by a rename and only when it is whole.
+pub(super) fn assemble(
+    staging: &Path,
+    compacted: &Path,
+    target: &Path,
+    pieces: &[(u64, u64)],
+    size: u64,
+) -> io::Result<()> {
+    let source = match OpenOptions::new().read(true).write(true).open(staging) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && (size == 0 || target.exists()) => {
+            return if target.exists() { Ok(()) } else { create_empty(target) };
+        }
+        // The folder is there, so it is this file that is gone, and no other try will find it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && staging.parent().is_some_and(Path::exists) => {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is gone"));
+        }
+        Err(error) => return Err(error),
+    };
+    // To make it longer would fill what was lost with zeros.
+    if source.metadata()?.len() < pieces.last().map_or(0, |&(start, length)| start + length) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is shorter than its chunks"));
+    }
+    let mut end = 0;
+    let gapless = pieces.iter().all(|&(start, length)| {
+        let follows = start == end;
+        end = start + length;
+        follows
+    });
+    if gapless {
+        source.set_len(size)?;
+        source.sync_all()?;
+        fs::rename(staging, target)?;
+    } else {
+        compact(&source, compacted, pieces)?;
+        failpoint::reach("assemble.compacted");
+        fs::rename(compacted, target)?;
+        failpoint::reach("assemble.renamed");
+        remove_if_there(staging)?;
+    }
+    sync_parent(target)?;
+    sync_parent(staging)
+}
+
+fn create_empty(target: &Path) -> io::Result<()> {
+    File::create(target)?.sync_all()?;
+    sync_parent(target)
+}
+
+/// Copies the pieces to a new file, one after the other, without the bytes passing through this process.
+fn compact(source: &File, path: &Path, pieces: &[(u64, u64)]) -> io::Result<()> {
+    let destination = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    let mut written = 0;
+    for &(start, length) in pieces {
+        let (mut from, end) = (start, start + length);
+        while from < end {
+            let wanted = usize::try_from(end - from).unwrap_or(usize::MAX);
+            let copied =
+                match rustix::fs::copy_file_range(source, Some(&mut from), &destination, Some(&mut written), wanted) {
+                    Ok(copied) => copied,
+                    // The file system cannot: copy the block through memory instead.
+                    Err(
+                        rustix::io::Errno::XDEV
+                        | rustix::io::Errno::NOSYS
+                        | rustix::io::Errno::OPNOTSUPP
+                        | rustix::io::Errno::INVAL,
+                    ) => copy_block(source, &mut from, &destination, &mut written, wanted)?,
+                    Err(error) => return Err(error.into()),
+                };
+            if copied == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the staging file is shorter than its chunks",
+                ));
+            }
+        }
+    }
+    destination.sync_all()
+}
+
+fn copy_block(source: &File, from: &mut u64, destination: &File, to: &mut u64, wanted: usize) -> io::Result<usize> {
+    let mut block = vec![0; wanted.min(WRITE_BLOCK)];
+    let read = source.read_at(&mut block, *from)?;
+    destination.write_all_at(&block[..read], *to)?;
+    *from += read as u64;
+    *to += read as u64;
+    Ok(read)
+}
