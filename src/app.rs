@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::config::{Config, DatabaseConfig, QueueConfig, StorageConfig};
+use crate::config::{Config, DatabaseConfig, LimitConfig, QueueConfig, StorageConfig};
 use crate::jobs::worker::WorkerContext;
 use crate::queue::SharedQueue;
 use crate::queue::in_process::InProcessQueue;
@@ -68,8 +68,8 @@ pub struct ApiState {
     pub spool: Spool,
     /// The most bytes of one chunk.
     pub max_chunk_size: i64,
-    /// The least rate of a request body in bytes a second.
-    pub body_min_rate: u64,
+    /// How much callers may take at a time.
+    pub limits: LimitConfig,
     /// Cancelled once the database has its schema.
     pub prepared: CancellationToken,
     /// Cancelled when the service stops.
@@ -153,7 +153,7 @@ impl App {
             levels: LevelService::new(self.ports.clone()),
             spool: self.spool.clone(),
             max_chunk_size: self.config.uploads.max_chunk_size,
-            body_min_rate: self.config.server.body_min_rate,
+            limits: self.config.limits,
             prepared: self.prepared.clone(),
             stop: self.stop.clone(),
         })

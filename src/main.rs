@@ -112,7 +112,8 @@ async fn serve() -> anyhow::Result<ExitCode> {
         "serving",
     );
     app.tasks.spawn(telemetry::metrics::keep(app.stop.clone()));
-    let serving = app.tasks.spawn(server::serve(listener, api, app.stop.clone(), app.tasks.clone()));
+    let serving =
+        app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stop.clone(), app.tasks.clone()));
     let prepared = app.prepare().await;
     if let Err(error) = prepared {
         app.stop.cancel();

@@ -1,24 +1,42 @@
 //! Accepts connections and serves them until told to stop.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::config::LimitConfig;
 use crate::routes::Api;
+use crate::routes::admission::Crowded;
+use crate::telemetry::metrics::{HTTP_CONNECTIONS, Held};
 
-/// How long a client may take for a request's head, and how long a connection may idle before the next one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most bytes of one connection that wait to be read or written.
+/// The connections beyond the most that are allowed: those who watch over the service come in by them, others are told
+/// to come back.
+const SPARE: usize = 256;
+/// Open files of which the service may be in need: databases, brokers, and what it writes to.
+const OTHER_FILES: usize = 256;
+/// A connection, a file that it writes to, or one to the store.
+const FILES_PER_CONNECTION: usize = 2;
+/// The most bytes of one connection that wait to be read or written, when there are few.
 const BUFFER: usize = 128 * 1024;
+/// The fewest, when there are many.
+const SMALL_BUFFER: usize = 16 * 1024;
+/// What the buffers of all connections take, about.
+const BUFFERS: usize = 32 * 1024 * 1024;
 /// How long what a client still sends is read and thrown away after its answer, so that the answer reaches it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 64 * 1024 * 1024;
@@ -26,48 +44,90 @@ const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `api` until `stop`; connections are tracked by `tasks` and finish the request that they are in.
-pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken, tasks: TaskTracker) {
+pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stop: CancellationToken, tasks: TaskTracker) {
+    let most = affordable(limits.connections);
+    let (places, spare) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(SPARE)));
     loop {
         let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { return };
-        match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(connection(stream, api.clone(), stop.clone()));
-            }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
+        };
+        let (place, crowded) = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => (Ok(place), false),
+            Err(_) => (Arc::clone(&spare).try_acquire_owned(), true),
+        };
+        // With no place to spare either, the caller finds its connection closed.
+        let Ok(place) = place else { continue };
+        let buffer = (BUFFERS / (most - places.available_permits()).max(1)).clamp(SMALL_BUFFER, BUFFER);
+        let connection = Connection { api: api.clone(), limits, buffer, crowded, place };
+        tasks.spawn(connection.serve(stream, stop.clone()));
     }
 }
 
-async fn connection(stream: TcpStream, api: Api, stop: CancellationToken) {
-    // Answers are small and should not wait for more; an error only means that the peer has left.
-    let _ = stream.set_nodelay(true);
-    // Boxed, because a connection can only be taken apart when its futures may move.
-    let service = service_fn(move |request| Box::pin(api.clone().oneshot(request)));
-    let mut served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
-    let ended = {
-        let mut stopping = pin!(stop.cancelled());
-        let mut told = false;
-        std::future::poll_fn(|cx| {
-            if !told && stopping.as_mut().poll(cx).is_ready() {
-                told = true;
-                Pin::new(&mut served).graceful_shutdown();
-            }
-            served.poll_without_shutdown(cx)
-        })
-        .await
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended with an error");
-        return;
+/// How many connections there may be: those of the configuration, if the system allows enough open files for them.
+fn affordable(wanted: usize) -> usize {
+    let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    let most = (files.saturating_sub(OTHER_FILES + SPARE) / FILES_PER_CONNECTION).clamp(1, Semaphore::MAX_PERMITS);
+    if most < wanted {
+        tracing::warn!(wanted, most, files, "APP_MAX_CONNECTIONS is lowered: the system allows too few open files");
     }
-    linger(served.into_parts().io.into_inner()).await;
+    wanted.min(most)
+}
+
+struct Connection {
+    api: Api,
+    limits: LimitConfig,
+    buffer: usize,
+    /// Whether it is one too many.
+    crowded: bool,
+    place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, stop: CancellationToken) {
+        let Self { api, limits, buffer, crowded, place: _place } = self;
+        let _open = Held::on(HTTP_CONNECTIONS);
+        // Answers are small and should not wait for more; an error only means that the peer has left.
+        let _ = stream.set_nodelay(true);
+        // A peer that takes nothing of what it asked for is given up (RFC 5482).
+        let _ = set_tcp_user_timeout(&stream, u32::try_from(limits.read_timeout.as_millis()).unwrap_or(u32::MAX));
+        // Boxed, because a connection can only be taken apart when its futures may move.
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if crowded {
+                request.extensions_mut().insert(Crowded);
+            }
+            Box::pin(api.clone().oneshot(request))
+        });
+        let mut served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .keep_alive(!crowded)
+            .max_buf_size(buffer)
+            .serve_connection(TokioIo::new(stream), service);
+        let ended = {
+            let mut stopping = pin!(stop.cancelled());
+            let mut told = false;
+            std::future::poll_fn(|cx| {
+                if !told && stopping.as_mut().poll(cx).is_ready() {
+                    told = true;
+                    Pin::new(&mut served).graceful_shutdown();
+                }
+                served.poll_without_shutdown(cx)
+            })
+            .await
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended with an error");
+            return;
+        }
+        linger(served.into_parts().io.into_inner()).await;
+    }
 }
 
 /// Closes a connection without losing the answer: a client that still sends would be reset, and may not have read

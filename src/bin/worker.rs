@@ -95,7 +95,7 @@ async fn tell_metrics(app: &App, port: u16) -> anyhow::Result<()> {
         listener.with_context(|| format!("APP_HOST and WORKER_METRICS_PORT say {asked}, where nobody can listen"))?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let api = metrics::worker_api(LevelService::new(app.ports().clone()));
-    app.tasks.spawn(server::serve(listener, api, app.stop.clone(), app.tasks.clone()));
+    app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stop.clone(), app.tasks.clone()));
     Ok(())
 }
 

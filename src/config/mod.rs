@@ -1,5 +1,6 @@
 //! The configuration: read from the environment once, checked as a whole, never changed.
 
+mod limits;
 mod reader;
 mod settings;
 mod traces;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use limits::{LimitConfig, MAX_FIELD};
 pub use reader::ConfigErrors;
 use reader::Reader;
 pub use settings::{SETTINGS, Setting};
@@ -28,6 +30,8 @@ const NET_DAYS: u64 = 30;
 pub struct Config {
     /// The HTTP side.
     pub server: ServerConfig,
+    /// How much callers may take at a time.
+    pub limits: LimitConfig,
     /// Uploads and downloads.
     pub uploads: UploadConfig,
     /// Where the embedded parts keep their data, and temporary files lie.
@@ -63,8 +67,6 @@ pub struct ServerConfig {
     pub public_url: Option<Url>,
     /// Web pages that may call the service.
     pub cors_origins: Vec<String>,
-    /// The least rate of a request body in bytes a second.
-    pub body_min_rate: u64,
 }
 
 impl ServerConfig {
@@ -225,6 +227,7 @@ impl Config {
         let config = Self {
             storage: storage(&mut reader, &server, &uploads),
             server,
+            limits: limits::limits(&mut reader),
             uploads,
             data_dir: reader.required("APP_DATA_DIR", "the service starts").into(),
             database: database(&mut reader),
@@ -252,7 +255,6 @@ fn server(reader: &mut Reader) -> ServerConfig {
         port: reader.number("APP_PORT", 0..=u16::MAX),
         public_url: reader.optional_url("APP_PUBLIC_URL"),
         cors_origins: reader.origins("APP_CORS_ORIGINS"),
-        body_min_rate: reader.number("APP_BODY_MIN_RATE", 0..=1 << 30),
     }
 }
 

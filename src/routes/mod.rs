@@ -1,5 +1,6 @@
 //! Paths, extractors and the API's description; the one place that knows HTTP.
 
+pub mod admission;
 mod docs;
 mod download;
 mod errors;
@@ -29,6 +30,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::admission::Admission;
 use self::errors::ApiError;
 use crate::app::ApiState;
 use crate::domain::FileId;
@@ -92,6 +94,7 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), only_when_prepared))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Admission::new(state.limits), admission::admit))
         .layer(cors(cors_origins))
         .layer(from_fn(observe::request));
     router.with_state(state).map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)

@@ -17,6 +17,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use super::admission::Admitted;
 use crate::telemetry::metrics::{HTTP_IN_FLIGHT, HTTP_RECEIVED, HTTP_SECONDS, HTTP_SENT, Held};
 use crate::telemetry::traces::{self, TRACE_PARENT};
 
@@ -55,6 +56,7 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     seen.status = Some(response.status());
+    seen.admitted = response.extensions_mut().remove::<Admitted>();
     let sent = counter!(HTTP_SENT, "route" => Arc::clone(&seen.route));
     response.map(|body| Body::new(Counted::new(body, Arc::clone(&seen.sent), sent, Some(seen))))
 }
@@ -95,6 +97,7 @@ struct Seen {
     received: Arc<Count>,
     sent: Arc<Count>,
     _in_flight: Held,
+    admitted: Option<Admitted>,
 }
 
 impl Seen {
@@ -124,6 +127,7 @@ impl Seen {
             received: Arc::default(),
             sent: Arc::default(),
             _in_flight: Held::on(HTTP_IN_FLIGHT),
+            admitted: None,
         };
         (seen, Trace(trace))
     }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Gauge, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{Gauge, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,10 @@ use tokio_util::sync::CancellationToken;
 pub const HTTP_SECONDS: &str = "filemanager_http_request_duration_seconds";
 /// Requests that are being answered.
 pub const HTTP_IN_FLIGHT: &str = "filemanager_http_requests_in_flight";
+/// Requests that were told to come back because there was no room.
+pub const HTTP_REFUSED: &str = "filemanager_http_refused_total";
+/// Open connections.
+pub const HTTP_CONNECTIONS: &str = "filemanager_http_connections";
 /// Bytes of request bodies.
 pub const HTTP_RECEIVED: &str = "filemanager_http_received_bytes_total";
 /// Bytes of the bodies of answers.
@@ -60,6 +64,8 @@ use Kind::{Counter, Gauge as Level, Histogram};
 pub const CATALOGUE: &[(&str, Kind, &str)] = &[
     (HTTP_SECONDS, Histogram, "Seconds from a request's head to the last byte of its answer."),
     (HTTP_IN_FLIGHT, Level, "Requests that are being answered."),
+    (HTTP_REFUSED, Counter, "Requests that were told to come back because there was no room."),
+    (HTTP_CONNECTIONS, Level, "Open connections."),
     (HTTP_RECEIVED, Counter, "Bytes of request bodies."),
     (HTTP_SENT, Counter, "Bytes of the bodies of answers."),
     (CALL_SECONDS, Histogram, "Seconds that a call to database, store or queue took."),
@@ -100,6 +106,10 @@ pub(super) fn start(program: &'static str) -> anyhow::Result<()> {
             Histogram => describe_histogram!(name, says),
         }
     }
+    for limit in ["connections", "requests"] {
+        counter!(HTTP_REFUSED, "limit" => limit).increment(0);
+    }
+    gauge!(HTTP_CONNECTIONS).set(0.0);
     gauge!(BUILD, "program" => program, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let _ = HANDLE.set(handle);
     Ok(())

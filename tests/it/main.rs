@@ -13,6 +13,7 @@ mod faults;
 mod flow;
 mod gc;
 mod kills;
+mod limits;
 mod metrics;
 mod nodes;
 mod operator;

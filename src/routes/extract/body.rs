@@ -10,21 +10,24 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::config::LimitConfig;
 use crate::domain::body::{BodyError, ByteBlocks};
 
-/// Over how much waiting the rate is measured. Only the time spent waiting for the sender counts.
-const WINDOW: Duration = Duration::from_secs(30);
-
-/// The blocks of a request's body. Fails when the sender stays under `min_rate` bytes a second; 0 is no limit.
+/// The blocks of a request's body. Fails when the sender is silent for the timeout, or stays under the least rate for
+/// so long; only the time spent waiting for it counts.
 #[must_use]
-pub fn blocks(body: Body, min_rate: u64) -> ByteBlocks {
-    let least = min_rate.saturating_mul(WINDOW.as_secs());
-    let rated = Rated { blocks: body.into_data_stream(), least, waited: Duration::ZERO, came: 0, waiting: None };
+pub fn blocks(body: Body, limits: &LimitConfig) -> ByteBlocks {
+    let window = limits.body_timeout;
+    let least = limits.body_min_rate.saturating_mul(window.as_secs()).max(1);
+    let blocks = body.into_data_stream();
+    let rated = Rated { blocks, window, least, waited: Duration::ZERO, came: 0, waiting: None };
     rated.boxed()
 }
 
 struct Rated {
     blocks: BodyDataStream,
+    /// Over how much waiting the rate is measured.
+    window: Duration,
     /// The fewest bytes of one window.
     least: u64,
     /// How long this window has waited for the sender.
@@ -42,7 +45,7 @@ impl Rated {
             self.waited += since.elapsed();
         }
         self.came += length as u64;
-        if self.waited < WINDOW {
+        if self.waited < self.window {
             return false;
         }
         let too_slow = self.came < self.least;
@@ -53,7 +56,7 @@ impl Rated {
 
     /// Waits on for the sender; whether the window is over with too few bytes.
     fn wait(&mut self, cx: &mut Context<'_>) -> bool {
-        let left = WINDOW.saturating_sub(self.waited);
+        let left = self.window.saturating_sub(self.waited);
         let (_, alarm) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         if alarm.as_mut().poll(cx).is_pending() {
             return false;
@@ -87,6 +90,12 @@ mod tests {
     use futures::{TryStreamExt, stream};
 
     use super::*;
+    use crate::config::Config;
+
+    fn at_least(body_min_rate: u64) -> LimitConfig {
+        let defaults = Config::parse(std::collections::HashMap::new()).unwrap().limits;
+        LimitConfig { body_min_rate, ..defaults }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_trickle_is_cut_off_and_a_steady_sender_is_not() {
@@ -97,17 +106,18 @@ mod tests {
             });
             blocks.boxed()
         };
-        let slow = blocks(Body::from_stream(sender(10)), 11).try_collect::<Vec<_>>().await;
+        let slow = blocks(Body::from_stream(sender(10)), &at_least(11)).try_collect::<Vec<_>>().await;
         assert!(matches!(slow, Err(BodyError::TooSlow)));
-        let steady = blocks(Body::from_stream(sender(12)), 11).try_collect::<Vec<_>>().await;
+        let steady = blocks(Body::from_stream(sender(12)), &at_least(11)).try_collect::<Vec<_>>().await;
         assert_eq!(steady.unwrap().len(), 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_sender_is_cut_off_after_the_window() {
         let started = Instant::now();
+        let limits = at_least(0);
         let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert!(matches!(blocks(silent, 1).try_collect::<Vec<_>>().await, Err(BodyError::TooSlow)));
-        assert_eq!(started.elapsed().as_secs(), WINDOW.as_secs());
+        assert!(matches!(blocks(silent, &limits).try_collect::<Vec<_>>().await, Err(BodyError::TooSlow)));
+        assert_eq!(started.elapsed().as_secs(), limits.body_timeout.as_secs());
     }
 }

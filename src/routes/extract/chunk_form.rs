@@ -36,7 +36,7 @@ impl FromRequest<ApiState> for ChunkUpload {
             let FormFields(fields) = FormFields::from_request(request, state).await?;
             return Err(no_file(&fields));
         };
-        let blocks = blocks(request.into_body(), state.body_min_rate);
+        let blocks = blocks(request.into_body(), &state.limits);
         let reader = Multipart::new(&form, blocks);
         let reader = reader.ok_or_else(|| ApiError::malformed("the form has no usable boundary"))?;
         read(reader, total, state).await

@@ -10,16 +10,11 @@ use mime::Mime;
 use super::body::blocks;
 use super::multipart::Multipart;
 use crate::app::ApiState;
+use crate::config::MAX_FIELD;
 use crate::domain::body::{BodyError, ByteBlocks};
 use crate::dto::fields::Fields;
 use crate::routes::errors::ApiError;
 use crate::services::FieldError;
-
-/// The most bytes of a body without a file.
-const MAX_BODY: usize = 256 * 1024;
-/// The most bytes of one field: `detail` may have 64 KiB, and a refusal that names the field helps more than
-/// one of the whole body.
-const MAX_FIELD: usize = 128 * 1024;
 
 /// The fields of a form or a JSON object.
 pub struct FormFields(pub Fields);
@@ -29,13 +24,14 @@ impl FromRequest<ApiState> for FormFields {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         let content_type = content_type(&request)?;
-        let blocks = blocks(request.into_body(), state.body_min_rate);
+        let blocks = blocks(request.into_body(), &state.limits);
+        let limit = state.limits.form_bytes;
         let fields = match content_type.as_ref().map(Mime::essence_str) {
-            Some("multipart/form-data") => multipart(content_type.as_ref(), blocks).await?,
-            Some("application/json") => json(&collect(blocks).await?)?,
-            Some("application/x-www-form-urlencoded") | None => urlencoded(&collect(blocks).await?),
+            Some("multipart/form-data") => multipart(content_type.as_ref(), blocks, limit).await?,
+            Some("application/json") => json(&collect(blocks, limit).await?)?,
+            Some("application/x-www-form-urlencoded") | None => urlencoded(&collect(blocks, limit).await?),
             Some(_) => {
-                let body = collect(blocks).await?;
+                let body = collect(blocks, limit).await?;
                 if !body.is_empty() {
                     return Err(ApiError::malformed("the body should be a form or a JSON object"));
                 }
@@ -64,18 +60,18 @@ pub(super) fn content_type(request: &Request) -> Result<Option<Mime>, ApiError> 
     parsed.map(Some).ok_or_else(|| ApiError::malformed("the content type cannot be read"))
 }
 
-async fn collect(mut blocks: ByteBlocks) -> Result<BytesMut, BodyError> {
+async fn collect(mut blocks: ByteBlocks, limit: usize) -> Result<BytesMut, BodyError> {
     let mut body = BytesMut::new();
     while let Some(block) = blocks.try_next().await? {
-        if body.len() + block.len() > MAX_BODY {
-            return Err(BodyError::TooLong { limit: MAX_BODY as u64 });
+        if body.len() + block.len() > limit {
+            return Err(BodyError::TooLong { limit: limit as u64 });
         }
         body.extend_from_slice(&block);
     }
     Ok(body)
 }
 
-async fn multipart(content_type: Option<&Mime>, blocks: ByteBlocks) -> Result<Fields, ApiError> {
+async fn multipart(content_type: Option<&Mime>, blocks: ByteBlocks, limit: usize) -> Result<Fields, ApiError> {
     let reader = content_type.and_then(|content_type| Multipart::new(content_type, blocks));
     let mut reader = reader.ok_or_else(|| ApiError::malformed("the form has no usable boundary"))?;
     let mut fields = Fields::default();
@@ -83,8 +79,8 @@ async fn multipart(content_type: Option<&Mime>, blocks: ByteBlocks) -> Result<Fi
     while let Some(name) = reader.next_part().await? {
         let text = text(&mut reader, &name).await?;
         total += text.len();
-        if total > MAX_BODY {
-            return Err(BodyError::TooLong { limit: MAX_BODY as u64 }.into());
+        if total > limit {
+            return Err(BodyError::TooLong { limit: limit as u64 }.into());
         }
         fields.insert(&name, text);
     }

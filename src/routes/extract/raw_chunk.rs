@@ -42,7 +42,7 @@ impl FromRequest<ApiState> for RawChunk {
         let index = parse_index(index).map_err(|errors| ApiError::fields("path", errors))?;
         let length = content_length(&parts.headers)?;
         let sha256 = expected_sha256(&parts.headers).map_err(|errors| ApiError::fields("header", errors))?;
-        let body = Body::sized(length, blocks(body, state.body_min_rate));
+        let body = Body::sized(length, blocks(body, &state.limits));
         Ok(Self { upload_id: upload_id.parse().ok(), index, sha256, link: link_proof(&parts)?, body })
     }
 }
