@@ -122,6 +122,20 @@ pub async fn release(
     execute!(session, sql, upload.0, index.get(), writer).map(drop)
 }
 
+/// Lets a writer's own reservation run out at once, so that the next writer knows of it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn abandon(
+    session: &mut impl Session,
+    upload: UploadId,
+    index: ChunkIndex,
+    writer: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), RepositoryError> {
+    prolong(session, upload, index, writer, now).await.map(drop)
+}
+
 /// Turns a writer's own reservation into the row that acknowledges the chunk; whether the writer still had
 /// it and the upload is still open. On MySQL the subquery takes a shared lock on the upload's row, so that
 /// no chunk slips in behind a complete that has read the rows.

@@ -48,7 +48,7 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
     let gathering = Gathering { upload, target: target.clone(), chunk_size: 1 << 20, storage_upload_id: None };
     let content_type = ContentType::parse("text/plain").map_err(|error| StorageError::Refused(error.to_string()))?;
     let index = ChunkIndex::try_from(0).map_err(|error| StorageError::Refused(error.to_string()))?;
-    let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE))).await?;
+    let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE)), false).await?;
     let size = i64::try_from(PROBE.len()).unwrap_or(0);
     let chunks = [StoredChunk { index, size, crc: None, receipt }];
     let assembly = Assembly {

@@ -129,8 +129,15 @@ pub trait Storage: Send + Sync + 'static {
     async fn abort(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<(), StorageError>;
 
     /// Stores a chunk so that it survives a power cut; the receipt by which [`Storage::assemble`] finds it again.
-    /// A failed call leaves nothing that counts.
-    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError>;
+    /// A failed call leaves nothing that counts. `contested` says that an earlier writer's request may still come to
+    /// the store: nothing is then put where it would interfere.
+    async fn put_chunk(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        body: Body,
+        contested: bool,
+    ) -> Result<String, StorageError>;
 
     /// A URL by which a client sends this chunk past the service, for so long, if the store takes chunks from
     /// clients. [`Storage::begin`] was called before.

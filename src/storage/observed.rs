@@ -72,8 +72,14 @@ impl Storage for ObservedStorage {
         seen("abort", self.0.abort(target, storage_upload_id)).await
     }
 
-    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
-        seen("put_chunk", self.0.put_chunk(gathering, index, body)).await
+    async fn put_chunk(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        body: Body,
+        contested: bool,
+    ) -> Result<String, StorageError> {
+        seen("put_chunk", self.0.put_chunk(gathering, index, body, contested)).await
     }
 
     // Links are signed without a call.

@@ -38,12 +38,22 @@ impl Fixture {
     }
 
     async fn put(&mut self, content: Vec<u8>) {
+        self.put_when(content, false).await;
+    }
+
+    async fn put_when(&mut self, content: Vec<u8>, contested: bool) {
         let index = ChunkIndex::try_from(i64::try_from(self.chunks.len()).unwrap()).unwrap();
-        if self.gathering.storage_upload_id.is_none() && self.store.needs_begin(Some(content.len() as u64)) {
+        if !contested
+            && self.gathering.storage_upload_id.is_none()
+            && self.store.needs_begin(Some(content.len() as u64))
+        {
             self.gathering.storage_upload_id = Some(self.store.begin(&self.gathering.target, None).await.unwrap());
         }
-        let receipt =
-            self.store.put_chunk(&self.gathering, index, Body::from_bytes(content.clone().into())).await.unwrap();
+        let receipt = self
+            .store
+            .put_chunk(&self.gathering, index, Body::from_bytes(content.clone().into()), contested)
+            .await
+            .unwrap();
         let size = i64::try_from(content.len()).unwrap();
         self.chunks.push(StoredChunk { index, size, crc: None, receipt });
         self.content.extend(content);
@@ -87,10 +97,12 @@ async fn every_layout_is_assembled_and_may_be_again(store: &SharedStorage) {
         &[8 * MIB, 3, 4],
     ];
     for target in [None, Some(Visibility::Public), Some(Visibility::Private)] {
-        for (layout, seed) in layouts.iter().zip(0..) {
+        for (layout, seed) in layouts.iter().chain(&layouts).zip(0..) {
             let mut fixture = Fixture::new(store, target);
-            for size in *layout {
-                fixture.put(bytes(*size, seed)).await;
+            for (place, size) in layout.iter().enumerate() {
+                // The second time, every other chunk may be in the way of an earlier writer.
+                let contested = seed >= layouts.len() as u64 && place % 2 == 0;
+                fixture.put_when(bytes(*size, seed), contested).await;
             }
             let location = fixture.assemble(Visibility::Private, false).await;
             assert!(read(store, &location).await == fixture.content, "{layout:?} for {target:?}");
@@ -113,7 +125,7 @@ async fn a_body_that_breaks_is_no_chunk_and_the_next_one_is(store: &SharedStorag
         let blocks = stream::iter([Ok(half), Err(BodyError::Disconnected)]).boxed();
         let body = Body::sized(size as u64, blocks);
         let index = ChunkIndex::try_from(0).unwrap();
-        assert!(store.put_chunk(&fixture.gathering, index, body).await.is_err());
+        assert!(store.put_chunk(&fixture.gathering, index, body, false).await.is_err());
         fixture.put(bytes(size, 1)).await;
         let location = fixture.assemble(Visibility::Public, false).await;
         assert!(read(store, &location).await == fixture.content);

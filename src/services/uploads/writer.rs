@@ -38,13 +38,15 @@ pub(super) struct ChunkWriter {
     sha256: Option<[u8; 32]>,
     /// Who we are to the reservation.
     id: Uuid,
+    /// Whether a writer before us went away, and its request may still come to the store.
+    contested: bool,
 }
 
 impl ChunkWriter {
     pub(super) fn new(ports: Ports, upload: Upload, index: ChunkIndex, chunk: &IncomingChunk) -> Self {
         let declared_size = chunk.declared_size.unwrap_or(upload.chunk_size).cast_unsigned();
         let sha256 = chunk.sha256;
-        Self { ports, upload, index, declared_size, sha256, id: Uuid::new_v4() }
+        Self { ports, upload, index, declared_size, sha256, id: Uuid::new_v4(), contested: false }
     }
 
     pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
@@ -56,14 +58,16 @@ impl ChunkWriter {
         }
         failpoint::reach("chunk.reserved");
         let written = self.put(body).await;
-        if written.is_err() {
-            self.release().await;
+        match &written {
+            Err(UploadError::Failed(Failure::Storage(StorageError::Unavailable(_)))) => self.give_up(true).await,
+            Err(_) => self.give_up(self.contested).await,
+            Ok(()) => {}
         }
         written
     }
 
     /// Waits until the chunk is ours to write, or is found stored.
-    async fn reserve(&self) -> Result<Option<Fingerprint>, UploadError> {
+    async fn reserve(&mut self) -> Result<Option<Fingerprint>, UploadError> {
         let deadline = Instant::now() + WAIT_FOR_OTHER;
         let mut pause = FIRST_LOOK;
         loop {
@@ -73,7 +77,10 @@ impl ChunkWriter {
             };
             match state {
                 ChunkState::Stored(fingerprint) => return Ok(Some(fingerprint)),
-                ChunkState::Absent | ChunkState::Abandoned if self.try_reserve(&state).await? => return Ok(None),
+                ChunkState::Absent | ChunkState::Abandoned if self.try_reserve(&state).await? => {
+                    self.contested = state == ChunkState::Abandoned;
+                    return Ok(None);
+                }
                 _ if Instant::now() > deadline => return Err(UploadError::Failed(Failure::Busy)),
                 ChunkState::Reserved => {
                     sleep(pause).await;
@@ -96,10 +103,16 @@ impl ChunkWriter {
         })
     }
 
-    async fn release(&self) {
+    /// Gives the reservation back; a trace of it stays if what was sent may still come to the store.
+    async fn give_up(&self, may_come: bool) {
         let released = async {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;
-            chunks::release(&mut database, self.upload.id, self.index, self.id).await
+            let (upload, index, id) = (self.upload.id, self.index, self.id);
+            if may_come {
+                chunks::abandon(&mut database, upload, index, id, now()).await
+            } else {
+                chunks::release(&mut database, upload, index, id).await
+            }
         };
         if let Err(error) = released.await {
             tracing::debug!(%error, "a reservation could not be given back; it runs out by itself");
@@ -167,10 +180,10 @@ impl ChunkWriter {
             body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
             return Ok(String::new());
         }
-        if self.ports.storage.needs_begin(body.length) {
+        if !self.contested && self.ports.storage.needs_begin(body.length) {
             self.upload.storage_upload_id = Some(begin(&self.ports, &self.upload).await?);
         }
-        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body).await?)
+        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, self.contested).await?)
     }
 
     async fn acknowledge(&self, fingerprint: Fingerprint, receipt: String) -> Result<(), UploadError> {

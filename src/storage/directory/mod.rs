@@ -101,7 +101,13 @@ impl Storage for DirectoryStorage {
         Ok(())
     }
 
-    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+    async fn put_chunk(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        body: Body,
+        _: bool,
+    ) -> Result<String, StorageError> {
         let path = self.staging(gathering.upload);
         let file = Arc::new(in_files(move || open_staging(&path)).await?);
         let start = offset(gathering, index);

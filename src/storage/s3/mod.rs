@@ -180,9 +180,16 @@ impl Storage for S3Storage {
         }
     }
 
-    async fn put_chunk(&self, gathering: &Gathering, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
+    async fn put_chunk(
+        &self,
+        gathering: &Gathering,
+        index: ChunkIndex,
+        body: Body,
+        contested: bool,
+    ) -> Result<String, StorageError> {
         match body.length {
-            Some(length) if length < MIN_PART_SIZE => self.put_object(gathering.upload, index, body).await,
+            // Of two requests for one part some stores take the younger, even if it never ends.
+            Some(length) if contested || length < MIN_PART_SIZE => self.put_object(gathering.upload, index, body).await,
             _ => self.put_part(gathering, index, body).await,
         }
     }

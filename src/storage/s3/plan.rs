@@ -3,7 +3,7 @@
 use crate::domain::MAX_CHUNKS;
 use crate::domain::chunk::StoredChunk;
 
-use super::StorageError;
+use super::{MIN_PART_SIZE, StorageError};
 
 /// What a chunk became in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +63,11 @@ pub(super) enum Source {
 pub(super) enum Plan {
     /// There are no bytes.
     Empty,
-    /// The one chunk is an object of its own: bring it to its place.
+    /// The one chunk is small, and an object of its own: bring it to its place.
     Move { segment: Segment },
     /// All chunks are parts but perhaps the last, which is uploaded as last part: complete, nothing is moved.
     Complete { parts: Vec<Part>, tail: Option<(i32, Segment)> },
-    /// Small chunks lie between others: read everything in order and write it anew. `parts` are completed
+    /// Objects lie between parts: read everything in order and write it anew. `parts` are completed
     /// first, because parts cannot be read.
     Rewrite { parts: Vec<Part>, segments: Vec<Segment> },
 }
@@ -95,11 +95,11 @@ pub(super) fn plan(chunks: &[StoredChunk]) -> Result<Plan, StorageError> {
     Ok(match (parts.len(), objects) {
         (0, 0) => Plan::Empty,
         (_, 0) => Plan::Complete { parts, tail: None },
-        (0, 1) => match segments.pop() {
+        (0, 1) if segments.iter().all(|segment| segment.size < MIN_PART_SIZE) => match segments.pop() {
             Some(segment) => Plan::Move { segment },
             None => Plan::Empty,
         },
-        (_, 1) if last_is_object => {
+        (1.., 1) if last_is_object => {
             let number = chunks.last().map_or(Ok(1), part_number)?;
             Plan::Complete { parts, tail: segments.pop().map(|segment| (number, segment)) }
         }

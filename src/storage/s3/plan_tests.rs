@@ -22,6 +22,8 @@ fn each_kind_of_list_gets_its_cheapest_plan() {
     assert!(matches!(all_big, Plan::Complete { parts, tail: None } if parts.len() == 2));
     let small_tail = plan(&chunks(&[(9, true), (1, false)])).unwrap();
     assert!(matches!(small_tail, Plan::Complete { parts, tail: Some((2, _)) } if parts.len() == 1));
+    let large = MIN_PART_SIZE.cast_signed();
+    assert!(matches!(plan(&chunks(&[(large, false)])).unwrap(), Plan::Rewrite { .. }));
     for list in [&[(1, false), (9, true)][..], &[(1, false), (1, false)], &[(9, true), (1, false), (9, true)]] {
         assert!(matches!(plan(&chunks(list)).unwrap(), Plan::Rewrite { .. }), "{list:?}");
     }
