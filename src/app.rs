@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::config::{Config, DatabaseConfig, LimitConfig, QueueConfig, StorageConfig};
 use crate::jobs::worker::WorkerContext;
+use crate::lifecycle::Stages;
 use crate::queue::SharedQueue;
 use crate::queue::in_process::InProcessQueue;
 use crate::queue::observed::ObservedQueue;
@@ -72,8 +73,8 @@ pub struct ApiState {
     pub limits: LimitConfig,
     /// Cancelled once the database has its schema.
     pub prepared: CancellationToken,
-    /// Cancelled when the service stops.
-    pub stop: CancellationToken,
+    /// How far a stop is.
+    pub stages: Stages,
 }
 
 /// The parts that API and worker share.
@@ -83,8 +84,8 @@ pub struct App {
     spool: Spool,
     /// Work that a stop waits for.
     pub tasks: TaskTracker,
-    /// Cancelled to stop.
-    pub stop: CancellationToken,
+    /// How a stop goes on.
+    pub stages: Stages,
     prepared: CancellationToken,
 }
 
@@ -107,7 +108,7 @@ impl App {
             ports,
             spool,
             tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            stages: Stages::default(),
             prepared: CancellationToken::new(),
         })
     }
@@ -155,7 +156,7 @@ impl App {
             max_chunk_size: self.config.uploads.max_chunk_size,
             limits: self.config.limits,
             prepared: self.prepared.clone(),
-            stop: self.stop.clone(),
+            stages: self.stages.clone(),
         })
     }
 
@@ -171,6 +172,7 @@ impl App {
             gc: self.gc(),
             config: self.config.jobs.clone(),
             tasks: self.tasks.clone(),
+            hurry: self.stages.hurry.clone(),
         }
     }
 
@@ -202,7 +204,7 @@ impl App {
     /// # Errors
     /// When a migration cannot work: another version's schema, or a broken one.
     pub async fn prepare(&self) -> anyhow::Result<()> {
-        self.tasks.spawn(prepare_store(Arc::clone(&self.ports.storage), self.stop.clone()));
+        self.tasks.spawn(prepare_store(Arc::clone(&self.ports.storage), self.stages.draining.clone()));
         self.prepare_database().await
     }
 
@@ -220,7 +222,7 @@ impl App {
                 }
                 Err(error) => return Err(error),
             }
-            if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            if self.stages.draining.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Ok(());
             }
             pause = (pause * 2).min(SLOWEST_RETRY);

@@ -1,14 +1,16 @@
-//! Stopping: the first signal drains, a second one or the end of the time allowed aborts.
+//! Stopping, in stages: the first signal begins it, a second one ends the process at once.
 
 use std::process;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// The end of the time allowed that is kept for giving jobs back, at most; never more than a quarter of it.
+const HAND_BACK: Duration = Duration::from_secs(5);
 /// What a process that was told twice to stop ends with: 128 and the number of SIGINT.
 const ABORTED: i32 = 130;
 
@@ -20,6 +22,59 @@ pub fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// The stages of a stop, each cancelled when it begins.
+#[derive(Debug, Clone, Default)]
+pub struct Stages {
+    /// Not ready any more, so that balancers send requests elsewhere; no job is begun. Requests are still taken.
+    pub draining: CancellationToken,
+    /// No new request is taken; those under way are finished.
+    pub closing: CancellationToken,
+    /// Time is running out: jobs under way are given back.
+    pub hurry: CancellationToken,
+}
+
+impl Stages {
+    /// Goes from stage to stage once the first is cancelled: requests are taken for `delay` more, and all shall be over
+    /// after `patience`.
+    pub fn follow(&self, delay: Duration, patience: Duration) {
+        let Self { draining, closing, hurry } = self.clone();
+        tokio::spawn(async move {
+            draining.cancelled().await;
+            sleep(delay).await;
+            closing.cancel();
+            sleep(patience.saturating_sub(delay + hand_back(patience))).await;
+            hurry.cancel();
+        });
+    }
+
+    /// Waits for the tasks that are under way, but no longer than `patience` allows; whether all ended.
+    pub async fn drain(&self, tasks: &TaskTracker, patience: Duration) -> bool {
+        tasks.close();
+        let over = async {
+            self.hurry.cancelled().await;
+            sleep(hand_back(patience)).await;
+        };
+        let drained = tokio::select! {
+            () = tasks.wait() => true,
+            () = over => false,
+        };
+        if drained {
+            tracing::info!("stopped");
+        } else {
+            let left = tasks.len();
+            tracing::warn!(
+                left,
+                "stopped with work under way; what was acknowledged is safe, jobs run again elsewhere"
+            );
+        }
+        drained
+    }
+}
+
+fn hand_back(patience: Duration) -> Duration {
+    HAND_BACK.min(patience / 4)
 }
 
 /// Cancels `stop` at the first SIGINT or SIGTERM and ends the process at the second.
@@ -46,17 +101,4 @@ pub fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
         }
     });
     Ok(())
-}
-
-/// Waits for the tasks that are under way, but no longer than `patience`; whether all ended.
-pub async fn drain(tasks: &TaskTracker, patience: Duration) -> bool {
-    tasks.close();
-    let drained = timeout(patience, tasks.wait()).await.is_ok();
-    if drained {
-        tracing::info!("stopped");
-    } else {
-        let left = tasks.len();
-        tracing::warn!(left, "stopped with work under way; what was acknowledged is safe, jobs run again elsewhere");
-    }
-    drained
 }

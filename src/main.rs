@@ -100,7 +100,8 @@ async fn serve() -> anyhow::Result<ExitCode> {
     let listener = listener.with_context(|| format!("APP_HOST and APP_PORT say {asked}, where nobody can listen"))?;
     let address = listener.local_addr()?;
     let api = routes::api(app.api_state(address)?, &server.page_origins());
-    lifecycle::stop_on_signal(app.stop.clone())?;
+    lifecycle::stop_on_signal(app.stages.draining.clone())?;
+    app.stages.follow(app.config().drain_delay, app.config().shutdown_timeout);
     let ports = app.ports();
     tracing::info!(
         url = %app.public_url(address)?,
@@ -111,19 +112,19 @@ async fn serve() -> anyhow::Result<ExitCode> {
         data_dir = %app.config().data_dir.display(),
         "serving",
     );
-    app.tasks.spawn(telemetry::metrics::keep(app.stop.clone()));
+    app.tasks.spawn(telemetry::metrics::keep(app.stages.closing.clone()));
     let serving =
-        app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stop.clone(), app.tasks.clone()));
+        app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stages.clone(), app.tasks.clone()));
     let prepared = app.prepare().await;
     if let Err(error) = prepared {
-        app.stop.cancel();
+        app.stages.closing.cancel();
         return Err(error);
     }
-    if app.config().runs_jobs_in_process() && !app.stop.is_cancelled() {
-        app.tasks.spawn(worker::run(app.worker_context(), app.stop.clone()));
+    if app.config().runs_jobs_in_process() && !app.stages.draining.is_cancelled() {
+        app.tasks.spawn(worker::run(app.worker_context(), app.stages.draining.clone()));
     }
     serving.await?;
-    lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
+    app.stages.drain(&app.tasks, app.config().shutdown_timeout).await;
     telemetry::stop(exporter).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -156,12 +157,12 @@ async fn check_all(config: Config) -> anyhow::Result<ExitCode> {
 
 async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
     let app = App::build(config, "filemanager gc")?;
-    lifecycle::stop_on_signal(app.stop.clone())?;
+    lifecycle::stop_on_signal(app.stages.draining.clone())?;
     app.migrate().await?;
     app.ports().storage.prepare().await.context("the object store is not ready")?;
     let listener = |line: &str| println!("{line}");
     let report = match mode {
-        Mode::Clean => app.gc().clean(&listener, &app.stop).await?,
+        Mode::Clean => app.gc().clean(&listener, &app.stages.draining).await?,
         Mode::DryRun => Some(app.gc().dry_run(&listener).await?),
     };
     let Some(report) = report else { bail!("another process is at it, or it was stopped") };

@@ -1,11 +1,13 @@
 //! Accepts connections and serves them until told to stop.
 
+use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,11 +17,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::config::LimitConfig;
+use crate::lifecycle::Stages;
 use crate::routes::Api;
 use crate::routes::admission::Crowded;
 use crate::telemetry::metrics::{HTTP_CONNECTIONS, Held};
@@ -43,12 +45,13 @@ const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 /// The pause after an error of accept, which is mostly the want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `api` until `stop`; connections are tracked by `tasks` and finish the request that they are in.
-pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stop: CancellationToken, tasks: TaskTracker) {
+/// Serves `api` until `stages` come to closing; connections are tracked by `tasks` and finish the request that they are
+/// in. While it drains, each answer closes its connection, so that the next request comes to another node.
+pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stages: Stages, tasks: TaskTracker) {
     let most = affordable(limits.connections);
     let (places, spare) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(SPARE)));
     loop {
-        let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { return };
+        let Some(accepted) = stages.closing.run_until_cancelled(listener.accept()).await else { return };
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -65,7 +68,7 @@ pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stop: C
         let Ok(place) = place else { continue };
         let buffer = (BUFFERS / (most - places.available_permits()).max(1)).clamp(SMALL_BUFFER, BUFFER);
         let connection = Connection { api: api.clone(), limits, buffer, crowded, place };
-        tasks.spawn(connection.serve(stream, stop.clone()));
+        tasks.spawn(connection.serve(stream, stages.clone()));
     }
 }
 
@@ -90,7 +93,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, stop: CancellationToken) {
+    async fn serve(self, stream: TcpStream, stages: Stages) {
         let Self { api, limits, buffer, crowded, place: _place } = self;
         let _open = Held::on(HTTP_CONNECTIONS);
         // Answers are small and should not wait for more; an error only means that the peer has left.
@@ -102,7 +105,15 @@ impl Connection {
             if crowded {
                 request.extensions_mut().insert(Crowded);
             }
-            Box::pin(api.clone().oneshot(request))
+            let answer = api.clone().oneshot(request);
+            let draining = stages.draining.clone();
+            Box::pin(async move {
+                let mut response = answer.await?;
+                if draining.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            })
         });
         let mut served = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -111,7 +122,7 @@ impl Connection {
             .max_buf_size(buffer)
             .serve_connection(TokioIo::new(stream), service);
         let ended = {
-            let mut stopping = pin!(stop.cancelled());
+            let mut stopping = pin!(stages.closing.cancelled());
             let mut told = false;
             std::future::poll_fn(|cx| {
                 if !told && stopping.as_mut().poll(cx).is_ready() {

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -69,7 +70,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(app: &App) -> anyhow::Result<ExitCode> {
-    lifecycle::stop_on_signal(app.stop.clone())?;
+    lifecycle::stop_on_signal(app.stages.draining.clone())?;
+    app.stages.follow(Duration::ZERO, app.config().shutdown_timeout);
     let ports = app.ports();
     tracing::info!(
         database = ports.database.kind(),
@@ -78,13 +80,13 @@ async fn work(app: &App) -> anyhow::Result<ExitCode> {
         concurrency = app.config().jobs.concurrency,
         "working",
     );
-    app.tasks.spawn(telemetry::metrics::keep(app.stop.clone()));
+    app.tasks.spawn(telemetry::metrics::keep(app.stages.closing.clone()));
     if let Some(port) = app.config().worker_metrics_port {
         tell_metrics(app, port).await?;
     }
     app.prepare().await?;
-    worker::run(app.worker_context(), app.stop.clone()).await;
-    lifecycle::drain(&app.tasks, app.config().shutdown_timeout).await;
+    worker::run(app.worker_context(), app.stages.draining.clone()).await;
+    app.stages.drain(&app.tasks, app.config().shutdown_timeout).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,7 +97,7 @@ async fn tell_metrics(app: &App, port: u16) -> anyhow::Result<()> {
         listener.with_context(|| format!("APP_HOST and WORKER_METRICS_PORT say {asked}, where nobody can listen"))?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let api = metrics::worker_api(LevelService::new(app.ports().clone()));
-    app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stop.clone(), app.tasks.clone()));
+    app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stages.clone(), app.tasks.clone()));
     Ok(())
 }
 

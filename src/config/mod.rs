@@ -54,6 +54,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How long a stop may take before what still runs is dropped.
     pub shutdown_timeout: Duration,
+    /// How long requests are still taken after the signal to stop.
+    pub drain_delay: Duration,
 }
 
 /// The HTTP side.
@@ -237,7 +239,8 @@ impl Config {
             worker_metrics_port: reader.optional_number("WORKER_METRICS_PORT", 0..=u16::MAX),
             traces: traces::traces(&mut reader),
             log: log(&mut reader),
-            shutdown_timeout: reader.seconds("APP_SHUTDOWN_TIMEOUT", 1, 3600),
+            shutdown_timeout: reader.longer_than("APP_SHUTDOWN_TIMEOUT", "APP_DRAIN_DELAY", 3600),
+            drain_delay: reader.seconds("APP_DRAIN_DELAY", 0, 3600),
         };
         reader.finish(config)
     }

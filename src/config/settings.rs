@@ -43,6 +43,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("APP_BODY_MIN_RATE", "1024"),
     plain("APP_READ_TIMEOUT", "300"),
     plain("APP_SHUTDOWN_TIMEOUT", "30"),
+    plain("APP_DRAIN_DELAY", "0"),
     unset("MYSQL_HOST"),
     plain("MYSQL_PORT", "3306"),
     unset("MYSQL_USER"),

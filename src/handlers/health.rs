@@ -11,5 +11,5 @@ pub async fn ready(state: &ApiState) -> Ready {
             tracing::warn!(dependency = dependency.name, kind = dependency.kind, fault, "a dependency is out");
         }
     }
-    Ready::new(&dependencies, state.stop.is_cancelled())
+    Ready::new(&dependencies, state.stages.draining.is_cancelled())
 }

@@ -43,7 +43,7 @@ impl Running {
     pub(super) fn end(mut self, written: &Written, outcome: &JobOutcome) {
         self.outcome = match written {
             Written::Done(_) => DONE,
-            Written::Again(_) => AGAIN,
+            Written::Again(_) | Written::HandedBack => AGAIN,
             Written::Failed => FAILED,
             Written::Lost => LOST,
         };

@@ -51,6 +51,8 @@ pub struct WorkerContext {
     pub config: JobConfig,
     /// Jobs that are running; a stop waits for them.
     pub tasks: TaskTracker,
+    /// Cancelled when a stop cannot wait for jobs any longer: they are given back.
+    pub hurry: CancellationToken,
 }
 
 /// Runs jobs until told to stop. Jobs that run then are finished; nothing new is begun.
@@ -137,6 +139,8 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     };
     match written.instrument(span).await {
         Some(Written::Failed) => delivery.bury().await,
+        // The broker brings its notice to another worker when this one is gone.
+        Some(Written::HandedBack) => drop(delivery),
         _ => delivery.accept().await,
     }
 }
@@ -169,6 +173,7 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
             tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
             return Written::Lost;
         }
+        () = context.hurry.cancelled() => return hand_back(context, job).await,
     };
     failpoint::reach("job.worked");
     let written = end(context, job, &outcome).await;
@@ -218,6 +223,22 @@ async fn end(context: &WorkerContext, job: &ClaimedJob, outcome: &JobOutcome) ->
             return Written::Lost;
         }
         sleep(DATABASE_AWAY).await;
+    }
+}
+
+/// Gives a job back, so that another worker need not wait for the end of its lease.
+async fn hand_back(context: &WorkerContext, job: &ClaimedJob) -> Written {
+    let (kind, subject) = (&job.kind, job.subject);
+    match context.ledger.hand_back(job).await {
+        Ok(true) => {
+            tracing::info!(kind, %subject, "job given back");
+            Written::HandedBack
+        }
+        Ok(false) => Written::Lost,
+        Err(error) => {
+            tracing::warn!(kind, %subject, %error, "the job could not be given back; its lease has to run out");
+            Written::Lost
+        }
     }
 }
 

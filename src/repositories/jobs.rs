@@ -154,6 +154,17 @@ pub async fn end(session: &mut impl Session, job: &ClaimedJob, ending: Ending<'_
     Ok(execute!(session, sql, state, run_at, cause, now, job.id.0, job.epoch)? == 1)
 }
 
+/// Queues a claimed job again as if it had not been claimed; whether the worker still had it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hand_back(session: &mut impl Session, job: &ClaimedJob) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, run_at = ?, lease_owner = NULL, \
+               lease_until = NULL, published_at = NULL, updated_at = ? WHERE id = ? AND epoch = ? AND state = 'running'";
+    let now = super::now();
+    Ok(execute!(session, sql, now, now, job.id.0, job.epoch)? == 1)
+}
+
 /// Queues an ended job again with its attempts counted anew; its id, or `None` when there is no ended job
 /// of this kind and subject.
 ///

@@ -111,6 +111,8 @@ pub enum Written {
     Failed,
     /// The job will run again after this pause.
     Again(Duration),
+    /// The job waits for another worker, as if this one had never had it.
+    HandedBack,
     /// Somebody else has the job by now: nothing was written.
     Lost,
 }
@@ -161,6 +163,22 @@ impl Ledger {
     pub async fn prolong(&self, job: &ClaimedJob) -> Result<bool, Failure> {
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
         Ok(jobs::prolong(&mut database, job, now() + lasting(self.lease)).await?)
+    }
+
+    /// Gives a job back undone, and not counted as an attempt; whether the worker still had it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn hand_back(&self, job: &ClaimedJob) -> Result<bool, Failure> {
+        in_transaction!(self.ports.database, Durability::Relaxed, tx => self.try_hand_back(tx, job))
+    }
+
+    async fn try_hand_back(&self, tx: &mut Transaction, job: &ClaimedJob) -> Result<bool, Failure> {
+        let had = jobs::hand_back(tx, job).await?;
+        if had && job.kind == assemble_file::NAME {
+            set_status(tx, job, FileStatus::Pending, None).await?;
+        }
+        Ok(had)
     }
 
     /// Writes down how a job ended, and what follows from it, in one transaction. It need not survive a power

@@ -21,6 +21,7 @@ mod owners;
 mod page;
 mod postman;
 mod proof;
+mod rolling;
 mod storage;
 mod support;
 mod tracing;

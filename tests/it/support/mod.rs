@@ -1,5 +1,7 @@
 //! What the tests share: deployments of the real binaries, a client, and things that break on purpose.
 
+#[allow(dead_code, reason = "only some test programs restart nodes")]
+pub mod balancer;
 pub mod browser;
 pub mod client;
 pub mod collector;
