@@ -1,6 +1,6 @@
 # `make run` starts the service on its embedded defaults; `make test` does all that CI does.
 
-.PHONY: run test lint page unit faults fuzz bench coverage openapi
+.PHONY: run test lint page unit faults fuzz fuzz-parsers bench coverage openapi
 
 run:
 	npm install --no-save --prefix frontend --no-audit --no-fund --loglevel=error
@@ -34,6 +34,10 @@ faults:
 # Requests by the API's description, and against it. Options go through ARGS, for example ARGS="--max-examples 1000".
 fuzz:
 	scripts/fuzz-api $(ARGS)
+
+# The parsers of what strangers send, guided by coverage; SECONDS_EACH=3600 for an hour each.
+fuzz-parsers:
+	scripts/fuzz-parsers $(ARGS)
 
 # The figures of the README. Options go through ARGS, for example ARGS="--size 256".
 bench:

@@ -7,6 +7,8 @@ mod errors;
 mod events;
 mod extract;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 pub mod metrics;
 mod observe;

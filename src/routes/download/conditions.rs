@@ -4,16 +4,16 @@ use axum::http::HeaderMap;
 use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LastModified};
 
 /// By what a file is told from another one.
-pub(super) struct Validators {
+pub(in crate::routes) struct Validators {
     /// Strong: the bytes of a file never change.
-    pub(super) etag: ETag,
+    pub(in crate::routes) etag: ETag,
     /// When complete was answered.
-    pub(super) modified: LastModified,
+    pub(in crate::routes) modified: LastModified,
 }
 
 /// What the conditions of a request say.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::routes) enum Verdict {
     /// Send it.
     Go,
     /// The caller has it: 304.
@@ -23,7 +23,7 @@ pub(super) enum Verdict {
 }
 
 /// Evaluates the conditions of a GET or HEAD in their order (section 13.2.2). One that cannot be read is ignored.
-pub(super) fn evaluate(headers: &HeaderMap, validators: &Validators) -> Verdict {
+pub(in crate::routes) fn evaluate(headers: &HeaderMap, validators: &Validators) -> Verdict {
     let modified = validators.modified.into();
     if let Some(condition) = headers.typed_get::<IfMatch>() {
         if !condition.precondition_passes(&validators.etag) {
@@ -47,7 +47,7 @@ pub(super) fn evaluate(headers: &HeaderMap, validators: &Validators) -> Verdict 
 }
 
 /// Whether the `Range` header counts: not when `If-Range` names another file (section 13.1.5).
-pub(super) fn range_counts(headers: &HeaderMap, validators: &Validators) -> bool {
+pub(in crate::routes) fn range_counts(headers: &HeaderMap, validators: &Validators) -> bool {
     match headers.typed_try_get::<IfRange>() {
         Ok(None) => true,
         Ok(Some(condition)) => !condition.is_modified(Some(&validators.etag), Some(&validators.modified)),

@@ -1,8 +1,8 @@
 //! The download route: ranges, conditions, and how a browser may present a file (RFC 9110 sections 13 to 15).
 
-mod conditions;
+pub(super) mod conditions;
 mod paced;
-mod ranges;
+pub(super) mod ranges;
 
 use std::ops::Range;
 

@@ -6,7 +6,7 @@ use http_range_header::{RangeInvalid, RangeUnsatisfiableError, SyntacticallyCorr
 
 /// What to send of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Selection {
+pub(in crate::routes) enum Selection {
     /// All of it: no range was asked for, or in a unit that is not ours.
     Whole,
     /// These bytes, each range not empty and within the file; at least one.
@@ -17,7 +17,7 @@ pub(super) enum Selection {
 
 /// What a `Range` header selects of a file of `size` bytes. Ranges keep their order, unless some overlap: then they are
 /// sorted and merged, so that no byte is sent twice (section 15.3.7.2).
-pub(super) fn select(header: Option<&[u8]>, size: u64) -> Selection {
+pub(in crate::routes) fn select(header: Option<&[u8]>, size: u64) -> Selection {
     let Some(header) = header else { return Selection::Whole };
     let parsed = match std::str::from_utf8(header).map(parse_range_header) {
         Ok(Ok(parsed)) => parsed.into_ranges(),

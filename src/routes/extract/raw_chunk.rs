@@ -63,7 +63,7 @@ fn content_length(headers: &HeaderMap) -> Result<u64, ApiError> {
 
 /// The SHA-256 of a `Content-Digest` (RFC 9530 section 2). Other digests beside it are not looked at; alone they are
 /// refused, because their sender counts on them.
-fn expected_sha256(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Vec<FieldError>> {
+pub(in crate::routes) fn expected_sha256(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Vec<FieldError>> {
     let wrong = |message: &str| vec![FieldError { field: CONTENT_DIGEST, message: message.to_owned() }];
     let lines: Vec<&[u8]> = headers.get_all(CONTENT_DIGEST).iter().map(HeaderValue::as_bytes).collect();
     if lines.is_empty() {
