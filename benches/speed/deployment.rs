@@ -35,20 +35,15 @@ impl Deployment {
 
     /// On `MariaDB`, `RabbitMQ` and this Garage.
     pub async fn full(parent: &Path, garage: &Garage) -> Result<Self> {
-        let mut settings: HashMap<_, _> = garage.settings().into_iter().collect();
+        let mut settings = new_mysql_database().await?;
+        settings.extend(garage.settings());
         settings.extend([
-            ("MYSQL_HOST", named("TEST_MYSQL_HOST")?),
-            ("MYSQL_PORT", named("TEST_MYSQL_PORT")?),
-            ("MYSQL_USER", named("TEST_MYSQL_USER")?),
-            ("MYSQL_PASSWORD", named("TEST_MYSQL_PASSWORD")?),
-            ("MYSQL_DATABASE", format!("speed_{}", Uuid::new_v4().simple())),
             ("RABBITMQ_HOST", named("TEST_RABBITMQ_HOST")?),
             ("RABBITMQ_PORT", named("TEST_RABBITMQ_PORT")?),
             ("RABBITMQ_DEFAULT_USER", named("TEST_RABBITMQ_USER")?),
             ("RABBITMQ_DEFAULT_PASS", named("TEST_RABBITMQ_PASSWORD")?),
             ("RABBITMQ_QUEUE", format!("speed.{}", Uuid::new_v4().simple())),
         ]);
-        create_database(&settings).await?;
         Self::start(parent, settings).await
     }
 
@@ -106,9 +101,22 @@ fn server(settings: &HashMap<&'static str, String>) -> Result<MySqlConnectOption
         .password(&settings["MYSQL_PASSWORD"]))
 }
 
-async fn create_database(settings: &HashMap<&'static str, String>) -> Result<()> {
-    let mut connection = MySqlConnection::connect_with(&server(settings)?).await.context("MariaDB does not answer")?;
+/// The way to a new `MariaDB` database without tables.
+pub async fn empty_mysql_database() -> Result<MySqlConnectOptions> {
+    let settings = new_mysql_database().await?;
+    Ok(server(&settings)?.database(&settings["MYSQL_DATABASE"]))
+}
+
+async fn new_mysql_database() -> Result<HashMap<&'static str, String>> {
+    let settings = HashMap::from([
+        ("MYSQL_HOST", named("TEST_MYSQL_HOST")?),
+        ("MYSQL_PORT", named("TEST_MYSQL_PORT")?),
+        ("MYSQL_USER", named("TEST_MYSQL_USER")?),
+        ("MYSQL_PASSWORD", named("TEST_MYSQL_PASSWORD")?),
+        ("MYSQL_DATABASE", format!("speed_{}", Uuid::new_v4().simple())),
+    ]);
+    let mut connection = MySqlConnection::connect_with(&server(&settings)?).await.context("MariaDB does not answer")?;
     let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {}", settings["MYSQL_DATABASE"]));
     sqlx::query(sql).execute(&mut connection).await.context("no new database can be made")?;
-    Ok(())
+    Ok(settings)
 }

@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -69,6 +69,12 @@ impl Connection {
         self.send(&Framed { head: head.into_bytes(), tail: Vec::new() }, &Bytes::new()).await
     }
 
+    /// Sends a deletion.
+    pub async fn delete(&mut self, path: &str) -> Result<Answer> {
+        let head = format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.send(&Framed { head: head.into_bytes(), tail: Vec::new() }, &Bytes::new()).await
+    }
+
     /// Sends a form.
     pub async fn post(&mut self, path: &str, form: &str) -> Result<Answer> {
         let head = format!(
@@ -119,6 +125,27 @@ impl Connection {
             sips.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Sends the beginning of a request, and then a byte each `pause`, until the server has had enough; how long that took.
+    pub async fn trickle(mut self, beginning: &[u8], pause: Duration) -> Result<Duration> {
+        self.stream.write_all(beginning).await.context("a request could not be begun")?;
+        let begun = Instant::now();
+        let (mut reading, mut writing) = self.stream.split();
+        let sending = async {
+            while writing.write_all(b"a").await.is_ok() {
+                tokio::time::sleep(pause).await;
+            }
+        };
+        let closed = async {
+            let mut buffer = [0; 1024];
+            while reading.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+        };
+        tokio::select! {
+            () = sending => {}
+            () = closed => {}
+        }
+        Ok(begun.elapsed())
     }
 
     /// Asks for a download; its length, and how much of it came with the head.

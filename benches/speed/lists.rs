@@ -7,13 +7,14 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use filemanager::repositories::listings;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Column, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use crate::Bench;
 use crate::deployment::Deployment;
 use crate::garage::Garage;
 use crate::http::Connection;
 use crate::samples::Samples;
+use crate::seed::{self, numbers};
 use crate::table::{Row, Target};
 
 const FILES: usize = 1_000_000;
@@ -35,9 +36,7 @@ async fn embedded(bench: &Bench) -> Result<Vec<Row>> {
     let file = deployment.folder().join("data/filemanager.db");
     let mut database = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
     eprintln!("lists: a million files in SQLite");
-    let id = |number: &str| format!("unhex(printf('%032x', {number}))");
-    let time = |number: &str| format!("strftime('%Y-%m-%dT%H:%M:%S+00:00', 1700000000 + {number}, 'unixepoch')");
-    for statement in seeds(id, time) {
+    for statement in seeds(seed::sqlite_id, seed::sqlite_time) {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await?;
     }
     sqlx::query("ANALYZE").execute(&mut database).await?;
@@ -57,9 +56,7 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
     let deployment = Deployment::full(bench.folder(), &garage).await?;
     let mut database = sqlx::MySqlConnection::connect_with(&deployment.mysql()?).await?;
     eprintln!("lists: a million files in MariaDB");
-    let id = |number: &str| format!("UNHEX(LPAD(HEX({number}), 32, '0'))");
-    let time = |number: &str| format!("DATE_ADD('2024-01-01', INTERVAL {number} SECOND)");
-    for statement in seeds(id, time) {
+    for statement in seeds(seed::mysql_id, seed::mysql_time) {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await?;
     }
     sqlx::raw_sql("ANALYZE TABLE files, appointments, users").execute(&mut database).await?;
@@ -68,17 +65,10 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
         let query = if owned { query.bind(vec![0_u8; 16]) } else { query };
         let now = chrono::Utc::now();
         let plan = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001).fetch_all(&mut database).await?;
-        let lines: Vec<String> = plan.iter().map(line_of_plan).collect();
+        let lines: Vec<String> = plan.iter().map(seed::line_of_plan).collect();
         eprintln!("MariaDB, {name}: {}", lines.join("; "));
     }
     measure("full", deployment.address).await
-}
-
-fn line_of_plan(line: &sqlx::mysql::MySqlRow) -> String {
-    let wanted = ["table", "type", "key", "Extra"];
-    let columns = line.columns().iter().filter(|column| wanted.contains(&column.name()));
-    let texts = columns.filter_map(|column| line.try_get::<Option<String>, _>(column.ordinal()).ok().flatten());
-    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// The statements of the lists, and whether an owner is bound first.
@@ -93,18 +83,6 @@ fn statements() -> [(&'static str, &'static str, bool); 4] {
 
 /// User 0 has half of all files and a tenth of all appointments; appointment 0 has a tenth of all files.
 fn seeds(id: impl Fn(&str) -> String, time: impl Fn(&str) -> String) -> [String; 3] {
-    let numbers = |count: usize| {
-        let digits = count.to_string().len() - 1;
-        let tables: Vec<String> = (0..digits).map(|place| format!("d AS d{place}")).collect();
-        let sum: Vec<String> = (0..digits).map(|place| format!("d{place}.n * 1{}", "0".repeat(place))).collect();
-        let digit: Vec<String> = (0..10).map(|n| format!("SELECT {n} AS n")).collect();
-        format!(
-            "WITH d AS ({}), numbers AS (SELECT {} AS n FROM {})",
-            digit.join(" UNION ALL "),
-            sum.join(" + "),
-            tables.join(" CROSS JOIN ")
-        )
-    };
     let (now, user, appointment) =
         (time("n"), id("(n % 2) * (n % 1000)"), id("(CASE n % 10 WHEN 0 THEN 0 ELSE n % 10000 END)"));
     [

@@ -5,17 +5,21 @@
 
 mod bare;
 mod client;
+mod crowd;
 mod deployment;
 mod direct;
 mod download;
+mod endurance;
 mod garage;
 mod http;
+mod jobs;
 mod lists;
 mod memory;
 mod nginx;
 mod page;
 mod process;
 mod samples;
+mod seed;
 mod service;
 mod small;
 mod table;
@@ -50,6 +54,9 @@ struct Arguments {
     /// How often each figure and its reference are taken, in turn
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// How long `endurance` lasts, in minutes
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    minutes: u32,
     /// Where throw-away data goes; on the kind of disk that is to be measured [default: `bench` in the target folder]
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -84,6 +91,14 @@ enum Group {
     Slow,
     /// Lists at a million files, in both
     Lists,
+    /// Claiming and sweeping with a million ended jobs, in both databases
+    Jobs,
+    /// Memory of the API with a thousand uploads at a time, in both
+    Uploads,
+    /// Two thousand callers that send a byte a second, in both
+    Tricklers,
+    /// An hour under load, in the full deployment; only when it is asked for
+    Endurance,
 }
 
 impl Group {
@@ -103,7 +118,10 @@ impl Group {
             Self::Page => (2 * rounds + 2) * size,
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
-            Self::Lists => 2048 * MIB,
+            Self::Lists | Self::Jobs => 2048 * MIB,
+            Self::Uploads => crowd::UPLOAD_BYTES + 512 * MIB,
+            Self::Tricklers => 512 * MIB,
+            Self::Endurance => 4096 * MIB,
         }
     }
 }
@@ -114,6 +132,7 @@ pub struct Bench {
     payload: Payload,
     size: usize,
     rounds: usize,
+    minutes: u32,
 }
 
 impl Bench {
@@ -159,7 +178,9 @@ async fn run(arguments: Arguments) -> Result<()> {
         let address: SocketAddr = address.parse().context("not an address to listen on")?;
         return bare::serve(address, files.first().map(PathBuf::from)).await;
     }
-    let groups = if arguments.only.is_empty() { Group::value_variants() } else { &arguments.only };
+    let usual: Vec<Group> =
+        Group::value_variants().iter().copied().filter(|group| *group != Group::Endurance).collect();
+    let groups = if arguments.only.is_empty() { &usual } else { &arguments.only };
     let folder = arguments.folder.unwrap_or_else(default_folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let (size, rounds) = (arguments.size as usize * MIB, arguments.rounds as usize);
@@ -172,7 +193,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         nginx::program()?;
     }
     let folder = TempDir::new_in(&folder).with_context(|| format!("{} cannot be written", folder.display()))?;
-    let bench = Bench { folder, payload: Payload::new(), size, rounds };
+    let bench = Bench { folder, payload: Payload::new(), size, rounds, minutes: arguments.minutes };
     let mut rows = Vec::new();
     let outcome = measure(&bench, groups, &mut rows).await;
     if !rows.is_empty() {
@@ -198,6 +219,10 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Download => download::speed(bench).await?,
             Group::Slow => download::slow_readers(bench).await?,
             Group::Lists => lists::pages(bench).await?,
+            Group::Jobs => jobs::book(bench).await?,
+            Group::Uploads => crowd::uploads(bench).await?,
+            Group::Tricklers => crowd::tricklers(bench).await?,
+            Group::Endurance => endurance::load(bench, bench.minutes).await?,
         });
     }
     Ok(())

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 
 use crate::http::Connection;
+use crate::samples::real;
 
 /// How long a process may take until it answers.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -87,9 +88,12 @@ impl Process {
     /// The most memory that the process has ever held, in MiB.
     pub fn peak_mib(&self) -> Result<f64> {
         let status = self.proc_file("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u32>().ok());
-        Ok(f64::from(kib.with_context(|| format!("{} tells no VmHWM", self.name))?) / 1024.0)
+        mib_of(&status, "VmHWM:").with_context(|| format!("{} tells no VmHWM", self.name))
+    }
+
+    /// What it uses, for somebody who looks again and again.
+    pub fn usage(&self) -> Usage {
+        Usage(PathBuf::from(format!("/proc/{}", self.child.id())))
     }
 
     fn proc_file(&self, file: &str) -> Result<String> {
@@ -102,6 +106,28 @@ impl Process {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
+}
+
+/// What a process uses at this moment.
+pub struct Usage(PathBuf);
+
+impl Usage {
+    /// The memory that it holds, in MiB.
+    pub fn memory_mib(&self) -> Result<f64> {
+        let status = fs::read_to_string(self.0.join("status")).context("the process is gone")?;
+        mib_of(&status, "VmRSS:").context("the process tells no VmRSS")
+    }
+
+    /// How many files and connections it has open.
+    pub fn open_files(&self) -> Result<f64> {
+        Ok(real(fs::read_dir(self.0.join("fd")).context("the process is gone")?.count()))
+    }
+}
+
+/// A line of `/proc/…/status` that is in kB, in MiB.
+fn mib_of(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(f64::from(line.trim().trim_end_matches(" kB").parse::<u32>().ok()?) / 1024.0)
 }
 
 impl Drop for Process {

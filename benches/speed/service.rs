@@ -130,6 +130,18 @@ async fn init(connection: &mut Connection, shape: &Shape) -> Result<String> {
 
 /// Completes an upload and waits for SUCCESS.
 async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<Stored> {
+    let stored = promise(connection, upload, shape).await?;
+    until_success(connection, &stored.id).await?;
+    Ok(stored)
+}
+
+/// Completes an upload of one chunk; the file's identifier.
+pub async fn complete_one(connection: &mut Connection, upload: &str, size: usize) -> Result<String> {
+    let shape = Shape { sizes: vec![size], parallel: 1, hints: true };
+    promise(connection, upload, &shape).await.map(|stored| stored.id)
+}
+
+async fn promise(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<Stored> {
     let form = format!(
         "upload_id={upload}&total_chunks={}&total_size={}&file_extension=jpg&content_type=image%2Fjpeg",
         shape.sizes.len(),
@@ -137,12 +149,11 @@ async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> R
     );
     let data = data(&connection.post("/api/v1/file/upload/complete/", &form).await?.ok("complete")?.body)?;
     let text = |name: &str| data[name].as_str().map(str::to_owned).context("complete names no file");
-    let stored = Stored { id: text("id")?, path: text("path")? };
-    until_success(connection, &stored.id).await?;
-    Ok(stored)
+    Ok(Stored { id: text("id")?, path: text("path")? })
 }
 
-async fn until_success(connection: &mut Connection, file: &str) -> Result<()> {
+/// Waits until a file can be downloaded.
+pub async fn until_success(connection: &mut Connection, file: &str) -> Result<()> {
     let path = format!("/api/v1/file/status/{file}");
     let deadline = Instant::now() + PATIENCE;
     loop {

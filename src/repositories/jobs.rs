@@ -8,6 +8,18 @@ use crate::domain::JobId;
 use crate::domain::job::{ClaimedJob, NewJob};
 use crate::failpoint;
 
+/// Takes a job.
+pub const CLAIM: &str = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
+     attempts = attempts + 1, published_at = NULL, updated_at = ? \
+     WHERE id = ? AND ((state = 'queued' AND (run_at <= ? OR run_at > ?)) \
+     OR (state = 'running' AND (lease_until < ? OR lease_until > ?)))";
+/// Jobs that are due and that nobody was told of.
+pub const QUEUED: &str = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND (run_at <= ? OR run_at > ?) \
+     AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY run_at LIMIT ?";
+/// Jobs whose lease ran out and that nobody was told of since.
+pub const ABANDONED: &str = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND (lease_until < ? OR lease_until > ?) \
+     AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY lease_until LIMIT ?";
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
@@ -66,11 +78,7 @@ pub async fn claim(
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Option<ClaimedJob>, RepositoryError> {
-    let sql = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
-               attempts = attempts + 1, published_at = NULL, updated_at = ? \
-               WHERE id = ? AND ((state = 'queued' AND (run_at <= ? OR run_at > ?)) \
-               OR (state = 'running' AND (lease_until < ? OR lease_until > ?)))";
-    if execute!(session, sql, owner, until, now, id.0, now, horizon(now), now, horizon(until))? == 0 {
+    if execute!(session, CLAIM, owner, until, now, id.0, now, horizon(now), now, horizon(until))? == 0 {
         return Ok(None);
     }
     let sql = "SELECT id, kind, subject, attempts, epoch, trace_id FROM jobs WHERE id = ? AND lease_owner = ?";
@@ -221,13 +229,9 @@ pub async fn due(
     published_before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(JobId, String)>, RepositoryError> {
-    let queued = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND (run_at <= ? OR run_at > ?) \
-                  AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY run_at LIMIT ?";
-    let abandoned = "SELECT id, trace_id FROM jobs WHERE state = 'running' AND (lease_until < ? OR lease_until > ?) \
-                     AND (published_at IS NULL OR published_at <= ? OR published_at > ?) ORDER BY lease_until LIMIT ?";
     let beyond = horizon(now);
     let mut rows: Vec<(Uuid, String)> = Vec::new();
-    for sql in [queued, abandoned] {
+    for sql in [QUEUED, ABANDONED] {
         let found: Vec<(Uuid, String)> = on!(session, c => {
             sqlx::query_as(sql).bind(now).bind(beyond).bind(published_before).bind(beyond).bind(limit).fetch_all(c).await
         })?;
