@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::Bench;
@@ -18,6 +18,9 @@ use crate::transfer::{self, MIB, Payload};
 const UPLOADS: usize = 1000;
 const CHUNK: usize = 8 * MIB;
 const MEMORY: f64 = 256.0;
+/// How often a caller comes that is told to come back, and after which time.
+const TRIES: usize = 20;
+const COME_BACK: Duration = Duration::from_secs(2);
 /// What the uploads send.
 pub const UPLOAD_BYTES: usize = UPLOADS * CHUNK;
 const TRICKLERS: usize = 2000;
@@ -46,11 +49,13 @@ async fn peak(bench: &Bench, name: &str, deployment: &Deployment, (reference, ba
     for _ in 0..UPLOADS {
         let (address, payload) = (deployment.address, bench.payload.clone());
         let shape = Shape { sizes: vec![CHUNK], parallel: 1, hints: true };
-        callers.spawn(async move { service::upload(address, &payload, &shape).await });
+        callers.spawn(async move { persistent(address, &payload, &shape).await });
     }
+    let mut again = 0;
     while let Some(uploaded) = callers.join_next().await {
-        uploaded.context("a caller has panicked")??;
+        again += uploaded.context("a caller has panicked")??;
     }
+    eprintln!("uploads: {name}, {again} were told to come back, and did");
     let measured = deployment.api.peak_mib()?;
     let frame = chunk_frame(&uuid::Uuid::nil().to_string());
     transfer::send(bare.address, &frame, &bench.payload, &[CHUNK; UPLOADS], UPLOADS).await?;
@@ -63,6 +68,17 @@ async fn peak(bench: &Bench, name: &str, deployment: &Deployment, (reference, ba
         unit: "MiB",
         target: Target::AtMost(MEMORY),
     })
+}
+
+/// Uploads a file, and comes back when it is told to; how often that was.
+async fn persistent(address: SocketAddr, payload: &Payload, shape: &Shape) -> Result<usize> {
+    for again in 0..TRIES {
+        if service::upload(address, payload, shape).await.is_ok() {
+            return Ok(again);
+        }
+        tokio::time::sleep(COME_BACK).await;
+    }
+    bail!("an upload was refused {TRIES} times")
 }
 
 /// How long those who come a byte at a time can stay, and what they do to the others.

@@ -28,6 +28,8 @@ const SWEEPS: usize = 300;
 const LIMIT: f64 = 5.0;
 const LEASE: Duration = Duration::from_secs(30);
 const CONNECTIONS: u32 = 4;
+/// The most jobs of one sweep.
+const MOST: i64 = 500;
 
 /// Both databases.
 pub async fn book(bench: &Bench) -> Result<Vec<Row>> {
@@ -48,8 +50,12 @@ async fn of_sqlite(bench: &Bench) -> Result<Vec<Row>> {
     sqlx::query("ANALYZE").execute(&mut connection).await?;
     for (name, sql, parameters) in STATEMENTS {
         let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
-        let now = chrono::Utc::now();
-        let plan = (0..parameters).fold(query, |query, _| query.bind(now)).fetch_all(&mut connection).await?;
+        let plan = parameters.chars().fold(query, |query, parameter| match parameter {
+            'i' => query.bind(uuid::Uuid::nil()),
+            't' => query.bind(chrono::Utc::now()),
+            _ => query.bind(MOST),
+        });
+        let plan = plan.fetch_all(&mut connection).await?;
         let lines: Vec<String> = plan.iter().map(|line| line.get("detail")).collect();
         eprintln!("SQLite, {name}: {}", lines.join("; "));
     }
@@ -68,17 +74,24 @@ async fn of_mysql(bench: &Bench) -> Result<Vec<Row>> {
     sqlx::raw_sql("ANALYZE TABLE jobs").execute(&mut connection).await?;
     for (name, sql, parameters) in STATEMENTS {
         let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {sql}")));
-        // A limit is a number to MariaDB, and everything else may be one.
-        let plan = (0..parameters).fold(query, |query, _| query.bind(500)).fetch_all(&mut connection).await?;
+        let plan = parameters.chars().fold(query, |query, parameter| match parameter {
+            'i' => query.bind(uuid::Uuid::nil()),
+            't' => query.bind(chrono::Utc::now()),
+            _ => query.bind(MOST),
+        });
+        let plan = plan.fetch_all(&mut connection).await?;
         let lines: Vec<String> = plan.iter().map(seed::line_of_plan).collect();
         eprintln!("MariaDB, {name}: {}", lines.join("; "));
     }
     measure(bench, "MariaDB", database).await
 }
 
-/// The statements, and how many parameters they have.
-const STATEMENTS: [(&str, &str, usize); 3] =
-    [("claiming", jobs::CLAIM, 8), ("sweeping what waits", jobs::QUEUED, 5), ("sweeping leases", jobs::ABANDONED, 5)];
+/// The statements, and the kinds of their parameters: identifiers, times, and a number.
+const STATEMENTS: [(&str, &str, &str); 3] = [
+    ("claiming", jobs::CLAIM, "ittitttt"),
+    ("sweeping what waits", jobs::QUEUED, "ttttn"),
+    ("sweeping leases", jobs::ABANDONED, "ttttn"),
+];
 
 /// Old jobs, of which each hundredth was given up; those that ended last; those that wait; and those that are being worked at.
 fn seeds(id: impl Fn(&str) -> String, time: impl Fn(&str) -> String) -> [String; 4] {

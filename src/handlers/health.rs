@@ -1,7 +1,7 @@
 //! The health endpoints.
 
 use crate::app::ApiState;
-use crate::dto::health::Ready;
+use crate::dto::health::{Ready, Stage};
 
 /// Whether the service can do its work; what is wrong goes to the log.
 pub async fn ready(state: &ApiState) -> Ready {
@@ -11,5 +11,10 @@ pub async fn ready(state: &ApiState) -> Ready {
             tracing::warn!(dependency = dependency.name, kind = dependency.kind, fault, "a dependency is out");
         }
     }
-    Ready::new(&dependencies, state.stages.draining.is_cancelled())
+    let at = match (state.stages.draining.is_cancelled(), state.prepared.is_cancelled()) {
+        (true, _) => Stage::Stopping,
+        (false, true) => Stage::Serving,
+        (false, false) => Stage::Starting,
+    };
+    Ready::new(&dependencies, at)
 }

@@ -22,7 +22,7 @@ pub(super) async fn live() -> Json<Success<Live>> {
     tag = "health",
     responses(
         (status = 200, body = Success<Ready>),
-        (status = 503, description = "A dependency is out, or the service is stopping", body = Success<Ready>)
+        (status = 503, description = "A dependency is out, or the service is starting or stopping", body = Success<Ready>)
     )
 )]
 pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Success<Ready>>) {

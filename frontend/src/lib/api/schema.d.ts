@@ -746,7 +746,7 @@ export interface components {
             dependencies: {
                 [key: string]: string;
             };
-            /** @description `ok`, or `unavailable` when a dependency is out, or `stopping`. */
+            /** @description `ok`, or `unavailable` when a dependency is out, or `starting`, or `stopping`. */
             status: string;
         };
         /** @description A chunk that is safe. */
@@ -937,7 +937,7 @@ export interface components {
                 dependencies: {
                     [key: string]: string;
                 };
-                /** @description `ok`, or `unavailable` when a dependency is out, or `stopping`. */
+                /** @description `ok`, or `unavailable` when a dependency is out, or `starting`, or `stopping`. */
                 status: string;
             };
             /** @description A sentence for a person, or nothing. */
@@ -2288,7 +2288,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success_Ready"];
                 };
             };
-            /** @description A dependency is out, or the service is stopping */
+            /** @description A dependency is out, or the service is starting or stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
