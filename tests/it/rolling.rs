@@ -204,7 +204,7 @@ async fn a_rolling_restart_under_load_loses_no_request() {
     let problems: Vec<&String> = callers.iter().flat_map(|(problems, _)| problems).collect();
     assert!(problems.is_empty(), "{} lost: {problems:#?}", problems.len());
     let files: Vec<_> = callers.iter().flat_map(|(_, files)| files).collect();
-    assert!(files.len() > 100, "only {} files", files.len());
+    assert!(callers.iter().all(|(_, files)| files.len() > 1), "somebody was stuck: only {} files", files.len());
     stream::iter(files)
         .for_each_concurrent(8, async |(file, seed)| {
             assert!(client.download(file, None).await == chunks_of(*seed).concat(), "not what was sent");
