@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -51,11 +52,34 @@ impl Reader {
         if self.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(self.errors)) }
     }
 
-    /// A variable that may be absent; an empty one is absent, as in a compose file's `${NAME:-}`.
+    /// A variable that may be absent; an empty one is absent, as in a compose file's `${NAME:-}`. A secret may be in the
+    /// file that `NAME_FILE` names.
     pub(super) fn optional(&mut self, name: &'static str) -> Option<String> {
         let setting = setting(name);
-        let given = self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-        given.or(setting.default).filter(|value| !value.is_empty()).map(str::to_owned)
+        let given = match self.given(&format!("{name}_FILE")).filter(|_| setting.secret) {
+            Some(path) => self.content(name, &path),
+            None => self.given(name),
+        };
+        given.or(setting.default.map(str::to_owned)).filter(|value| !value.is_empty())
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// A secret's file, without the line break that editors leave at its end.
+    fn content(&mut self, name: &'static str, path: &str) -> Option<String> {
+        let error = match fs::read_to_string(path) {
+            _ if self.given(name).is_some() => format!("{name} and {name}_FILE are both set"),
+            Ok(text) if !text.trim().is_empty() => return Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(_) => format!("{name}_FILE is {path:?}, which is empty"),
+            Err(error) => format!("{name}_FILE is {path:?}, which cannot be read: {error}"),
+        };
+        // A secret may be asked for more than once.
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+        None
     }
 
     /// A variable that must be set because `reason` is.

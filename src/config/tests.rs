@@ -80,3 +80,29 @@ fn a_secret_is_never_in_the_message_nor_in_the_debug_output() {
     let config = parse(&[("MYSQL_HOST", "db"), ("MYSQL_USER", "u"), ("MYSQL_PASSWORD", "hunter2")]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_secret_may_be_in_a_file() {
+    use secrecy::ExposeSecret;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, empty) = (folder.path().join("kept"), folder.path().join("empty"));
+    std::fs::write(&kept, "pass word \n").unwrap();
+    std::fs::write(&empty, "\n").unwrap();
+    let with = |variables: &[(&str, &str)]| {
+        parse(&[&[("MYSQL_HOST", "db"), ("MYSQL_USER", "me"), ("MYSQL_DATABASE", "files")], variables].concat())
+    };
+    let kept = kept.to_str().unwrap();
+    let DatabaseConfig::MySql { password, .. } = with(&[("MYSQL_PASSWORD_FILE", kept)]).unwrap().database else {
+        panic!("no MySQL")
+    };
+    assert_eq!(password.expose_secret(), "pass word ");
+    let both = with(&[("MYSQL_PASSWORD_FILE", kept), ("MYSQL_PASSWORD", "canary")]).unwrap_err();
+    assert!(both.contains("MYSQL_PASSWORD and MYSQL_PASSWORD_FILE are both set"), "{both}");
+    let nothing = with(&[("MYSQL_PASSWORD_FILE", empty.to_str().unwrap())]).unwrap_err();
+    assert!(nothing.contains("which is empty"), "{nothing}");
+    let absent = with(&[("MYSQL_PASSWORD_FILE", "/no/such/file")]).unwrap_err();
+    assert!(absent.contains("cannot be read") && !both.contains("canary") && !both.contains("pass word"), "{absent}");
+    // What is no secret has no file.
+    assert!(with(&[("MYSQL_PASSWORD", "x"), ("MYSQL_USER_FILE", "/no/such/file")]).is_ok());
+}

@@ -1,6 +1,7 @@
 //! Paths, extractors and the API's description; the one place that knows HTTP.
 
 pub mod admission;
+mod border;
 mod docs;
 mod download;
 mod errors;
@@ -98,6 +99,7 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Admission::new(state.limits), admission::admit))
         .layer(cors(cors_origins))
+        .layer(from_fn(border::protect))
         .layer(from_fn(observe::request));
     router.with_state(state).map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)
 }

@@ -353,3 +353,25 @@ async fn a_download_says_what_it_is_and_runs_nowhere() {
         "attachment; filename=\"seite _1_.html\"; filename*=UTF-8''seite%20%221%22.html"
     );
 }
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_take_it_for_nothing_else() {
+    let (_deployment, _api, client) = embedded().await;
+    for (path, is_json) in [
+        ("/api/v1/users", true),
+        ("/api/v1/file/get/not-an-id", true),
+        ("/api/v1/file/upload/init", true),
+        ("/api/v1/nothing", true),
+        ("/openapi.json", true),
+        ("/health/ready", true),
+        ("/metrics", false),
+        ("/docs/", false),
+        ("/", false),
+    ] {
+        let answer = client.http.get(format!("{}{path}", client.base)).send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap());
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert!(["no-referrer", "same-origin"].contains(&header("referrer-policy")), "{path}");
+        assert_eq!(header("content-security-policy").starts_with("default-src 'none'"), is_json, "{path}");
+    }
+}
