@@ -1,6 +1,6 @@
 # Both programs in one image; it serves unless another command is given:
 #   docker build -t filemanager .
-#   docker run -p 8000:8000 -v filemanager:/var/lib/filemanager filemanager
+#   docker run -p 8000:8000 -e APP_AUTH=keys -v filemanager:/var/lib/filemanager filemanager
 
 FROM node:20-bookworm-slim AS page
 WORKDIR /page

@@ -1,43 +1,45 @@
 //! The wiring: from the configuration to live objects.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::ExposeSecret;
-use sha2::Sha256;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::MySqlConnectOptions;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{Config, DatabaseConfig, LimitConfig, QueueConfig, StorageConfig};
+use crate::domain::file_extension;
 use crate::jobs::worker::WorkerContext;
 use crate::lifecycle::Stages;
 use crate::queue::SharedQueue;
 use crate::queue::in_process::InProcessQueue;
 use crate::queue::observed::ObservedQueue;
 use crate::queue::rabbitmq::{RabbitMqOptions, RabbitMqQueue};
-use crate::repositories::Database;
-use crate::services::Ports;
+use crate::repositories::{Database, RepositoryError};
+use crate::services::access::AccessService;
 use crate::services::assembly::AssemblyService;
+use crate::services::audit::AuditService;
 use crate::services::completion::CompletionService;
 use crate::services::events::EventService;
 use crate::services::files::FileService;
 use crate::services::gc::GcService;
 use crate::services::health::HealthService;
+use crate::services::jwt::JwtService;
+use crate::services::keys::KeyService;
 use crate::services::ledger::{Announcer, Ledger};
 use crate::services::levels::LevelService;
 use crate::services::links::{LinkService, Signer};
 use crate::services::maintenance::MaintenanceService;
 use crate::services::owners::OwnerService;
+use crate::services::tenants::TenantService;
+use crate::services::upload_tokens::UploadTokenService;
 use crate::services::uploads::UploadService;
+use crate::services::{Failure, Ports};
 use crate::spool::{Spool, blocking};
 use crate::storage::SharedStorage;
 use crate::storage::directory::DirectoryStorage;
@@ -46,11 +48,18 @@ use crate::storage::s3::S3Storage;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const SLOWEST_RETRY: Duration = Duration::from_secs(10);
-const SIGNING_KEY_BYTES: usize = 32;
 
 /// What the routes work with. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
+    /// Who calls.
+    pub access: AccessService,
+    /// API keys.
+    pub keys: KeyService,
+    /// Tenants' limits, and what they have.
+    pub tenants: TenantService,
+    /// Upload tokens.
+    pub upload_tokens: UploadTokenService,
     /// Init and chunks.
     pub uploads: UploadService,
     /// Complete.
@@ -86,6 +95,7 @@ pub struct App {
     pub tasks: TaskTracker,
     /// How a stop goes on.
     pub stages: Stages,
+    signer: Signer,
     prepared: CancellationToken,
 }
 
@@ -95,6 +105,7 @@ impl App {
     /// # Errors
     /// When the data folder cannot be made, naming it.
     pub fn build(config: Config, name: &'static str) -> anyhow::Result<Self> {
+        file_extension::accept(config.uploads.accepted_extensions.clone());
         let folder = &config.data_dir;
         let temporary = folder.join("tmp");
         fs::create_dir_all(&temporary).with_context(|| {
@@ -109,6 +120,7 @@ impl App {
             spool,
             tasks: TaskTracker::new(),
             stages: Stages::default(),
+            signer: Signer::default(),
             prepared: CancellationToken::new(),
         })
     }
@@ -128,25 +140,37 @@ impl App {
     /// What the routes work with, when the service listens on `address`.
     ///
     /// # Errors
-    /// When the key for signed links can be neither read nor made.
+    /// When the keys of tokens that somebody else gives out cannot be used.
     pub fn api_state(&self, address: SocketAddr) -> anyhow::Result<ApiState> {
         let announcer = Announcer::new(self.ports.clone(), self.tasks.clone());
+        let keys = self.keys();
+        let jwt = self.config.access.jwt.clone().map(JwtService::new).transpose()?;
+        let upload_tokens = UploadTokenService::new(self.ports.database.clone(), self.signer.clone());
         let links = LinkService::new(
             Arc::clone(&self.ports.storage),
-            Signer::new(signing_key(&self.config)?),
+            self.signer.clone(),
             self.public_url(address)?,
             self.config.uploads.download_url_ttl,
         );
-        let files = FileService::new(self.ports.clone(), announcer.clone(), links.clone());
+        let files = FileService::new(self.ports.clone(), announcer.clone(), links.clone(), self.audit());
         Ok(ApiState {
+            access: AccessService::new(self.config.access.keys.then(|| keys.clone()), jwt, upload_tokens.clone()),
+            keys,
+            tenants: self.tenants(),
+            upload_tokens,
             uploads: UploadService::new(
                 self.ports.clone(),
                 self.config.uploads.clone(),
                 links,
                 announcer.clone(),
+                self.tenants(),
                 self.tasks.clone(),
             ),
-            completion: CompletionService::new(self.ports.clone(), announcer.clone()),
+            completion: CompletionService::new(
+                self.ports.clone(),
+                announcer.clone(),
+                self.config.uploads.content_check,
+            ),
             owners: OwnerService::new(self.ports.clone(), announcer),
             events: EventService::new(self.ports.database.clone(), files.clone()),
             files,
@@ -167,7 +191,7 @@ impl App {
             queue: Arc::clone(&self.ports.queue),
             ledger: Ledger::new(self.ports.clone(), self.config.jobs.lease, self.config.jobs.max_attempts),
             announcer: Announcer::new(self.ports.clone(), self.tasks.clone()),
-            assembly: AssemblyService::new(self.ports.clone()),
+            assembly: AssemblyService::new(self.ports.clone(), self.config.uploads.content_check),
             maintenance: MaintenanceService::new(self.ports.clone()),
             gc: self.gc(),
             config: self.config.jobs.clone(),
@@ -180,6 +204,24 @@ impl App {
     #[must_use]
     pub fn gc(&self) -> GcService {
         GcService::new(self.ports.clone(), self.config.gc.clone(), self.config.jobs.lease)
+    }
+
+    /// API keys.
+    #[must_use]
+    pub fn keys(&self) -> KeyService {
+        KeyService::new(self.ports.database.clone(), self.tasks.clone())
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn audit(&self) -> AuditService {
+        AuditService::new(self.ports.database.clone(), self.tasks.clone())
+    }
+
+    /// Tenants' limits, and what they have.
+    #[must_use]
+    pub fn tenants(&self) -> TenantService {
+        TenantService::new(self.ports.database.clone())
     }
 
     /// How callers reach the service; ends with a slash.
@@ -209,21 +251,39 @@ impl App {
     }
 
     async fn prepare_database(&self) -> anyhow::Result<()> {
+        let prepared = self.until_it_works(async || {
+            self.migrate().await?;
+            Ok(self.signer.load(&self.ports.database).await?)
+        });
+        if prepared.await?.is_some() {
+            tracing::info!("ready");
+            self.prepared.cancel();
+        }
+        Ok(())
+    }
+
+    /// Makes the first API key where there has never been one; its text.
+    ///
+    /// # Errors
+    /// When the database refuses for good.
+    pub async fn first_key(&self) -> anyhow::Result<Option<SecretString>> {
+        let keys = self.keys();
+        Ok(self.until_it_works(async || Ok(keys.create_first().await?)).await?.flatten())
+    }
+
+    /// Does something with the database as often as it takes; `None` when the service stops before.
+    async fn until_it_works<T>(&self, attempt: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<Option<T>> {
         let mut pause = FIRST_RETRY;
         loop {
-            match self.migrate().await {
-                Ok(()) => {
-                    tracing::info!("ready");
-                    self.prepared.cancel();
-                    return Ok(());
-                }
+            match attempt().await {
+                Ok(done) => return Ok(Some(done)),
                 Err(error) if is_passing(&error) => {
                     tracing::warn!(error = format!("{error:#}"), "the database is not ready; trying again");
                 }
                 Err(error) => return Err(error),
             }
             if self.stages.draining.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return Ok(());
+                return Ok(None);
             }
             pause = (pause * 2).min(SLOWEST_RETRY);
         }
@@ -257,9 +317,16 @@ async fn prepare_store(store: SharedStorage, stop: CancellationToken) {
     }
 }
 
-/// Whether a failed migration may work later.
+/// Whether what the database refused may work later.
 fn is_passing(error: &anyhow::Error) -> bool {
     use sqlx::migrate::MigrateError;
+    let refused = error.downcast_ref::<RepositoryError>().or_else(|| match error.downcast_ref::<Failure>() {
+        Some(Failure::Database(error)) => Some(error),
+        _ => None,
+    });
+    if let Some(RepositoryError::Unavailable(_) | RepositoryError::Deadlock(_) | RepositoryError::Full(_)) = refused {
+        return true;
+    }
     match error.downcast_ref::<MigrateError>() {
         Some(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) => {
             matches!(cause, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_))
@@ -305,45 +372,6 @@ fn queue(config: &Config, name: &'static str) -> SharedQueue {
         })),
     };
     Arc::new(ObservedQueue::new(queue))
-}
-
-/// The key for signed links. With an S3 store every API node derives the same from the store's secret; else it is a
-/// file in the data folder, made at the first start.
-fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
-    match &config.storage {
-        StorageConfig::S3(s3) => {
-            let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(s3.secret_key.expose_secret().as_bytes());
-            let mut mac = mac.context("the secret key cannot be used for signing")?;
-            mac.update(b"filemanager download links");
-            Ok(mac.finalize().into_bytes().to_vec())
-        }
-        StorageConfig::Directory => {
-            let path = config.data_dir.join("signing.key");
-            key_file(&path)
-                .with_context(|| format!("the key for signed links, {}, can be neither read nor made", path.display()))
-        }
-    }
-}
-
-/// Reads the key, or makes one that only we can read. It appears whole or not at all: of two processes that make it
-/// at once one wins, and both use that one.
-fn key_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !path.exists() {
-        let unfinished: PathBuf = path.with_extension(format!("key.{}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&rand::random::<[u8; SIGNING_KEY_BYTES]>())?;
-        file.sync_all()?;
-        match fs::hard_link(&unfinished, path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => fs::remove_file(&unfinished)?,
-        }
-    }
-    let mut key = Vec::new();
-    File::open(path)?.read_to_end(&mut key)?;
-    if key.len() < SIGNING_KEY_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too short"));
-    }
-    Ok(key)
 }
 
 /// The address to ask from this machine for a service that listens on `host`.

@@ -10,11 +10,15 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use filemanager::app::{App, local_address};
 use filemanager::client::arguments::{DownloadArguments, UploadArguments};
-use filemanager::config::Config;
+use filemanager::commands::audit::{self, AuditArguments};
+use filemanager::commands::keys::{self, KeyCommand};
+use filemanager::commands::tenants::{self, TenantCommand};
+use filemanager::config::{Config, Role};
 use filemanager::jobs::worker;
 use filemanager::services::check;
 use filemanager::services::gc::Mode;
 use filemanager::{client, lifecycle, routes, server, telemetry};
+use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -44,6 +48,14 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(KeyCommand),
+    /// Set and list what tenants may have
+    #[command(subcommand)]
+    Tenants(TenantCommand),
+    /// Print the record: who did what to what, when, from where
+    Audit(AuditArguments),
     /// Ask the service on this machine whether it is alive; for container health checks
     Health,
     /// Print the description of the API (OpenAPI)
@@ -72,6 +84,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate(configure()?).await,
         Command::Check => check_all(configure()?).await,
         Command::Gc { dry_run } => gc(configure()?, if dry_run { Mode::DryRun } else { Mode::Clean }).await,
+        Command::Keys(command) => manage_keys(configure()?, command).await,
+        Command::Tenants(command) => manage_tenants(configure()?, command).await,
+        Command::Audit(arguments) => print_record(configure()?, arguments).await,
         Command::Health => health(&configure()?).await,
         // The others need no settings.
         Command::Openapi => {
@@ -84,13 +99,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn configure() -> anyhow::Result<Config> {
-    let config = Config::from_env()?;
+    let config = Config::from_env(Role::Other)?;
     telemetry::start(&config.log)?;
     Ok(config)
 }
 
 async fn serve() -> anyhow::Result<ExitCode> {
-    let config = Config::from_env()?;
+    let config = Config::from_env(Role::Api)?;
     let exporter = telemetry::observe(&config.log, config.traces.as_ref(), "filemanager")?;
     lifecycle::raise_file_limit();
     let app = App::build(config, "filemanager")?;
@@ -99,10 +114,13 @@ async fn serve() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(asked).await;
     let listener = listener.with_context(|| format!("APP_HOST and APP_PORT say {asked}, where nobody can listen"))?;
     let address = listener.local_addr()?;
-    let api = routes::api(app.api_state(address)?, &server.page_origins());
+    let api = routes::api(app.api_state(address)?, &server.page_origins(), &server.trusted_proxies);
     lifecycle::stop_on_signal(app.stages.draining.clone())?;
     app.stages.follow(app.config().drain_delay, app.config().shutdown_timeout);
     let ports = app.ports();
+    if app.config().access.is_off() && !address.ip().is_loopback() {
+        tracing::warn!(%address, "APP_AUTH is off: whoever reaches this address may read, write and delete everything");
+    }
     tracing::info!(
         url = %app.public_url(address)?,
         %address,
@@ -120,6 +138,9 @@ async fn serve() -> anyhow::Result<ExitCode> {
         app.stages.closing.cancel();
         return Err(error);
     }
+    if app.config().access.keys && !app.stages.draining.is_cancelled() {
+        print_first_key(&app).await?;
+    }
     if app.config().runs_jobs_in_process() && !app.stages.draining.is_cancelled() {
         app.tasks.spawn(worker::run(app.worker_context(), app.stages.draining.clone()));
     }
@@ -127,6 +148,14 @@ async fn serve() -> anyhow::Result<ExitCode> {
     app.stages.drain(&app.tasks, app.config().shutdown_timeout).await;
     telemetry::stop(exporter).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where there has never been a key, makes one, and shows it to whoever starts the service: there is no other way in.
+async fn print_first_key(app: &App) -> anyhow::Result<()> {
+    if let Some(key) = app.first_key().await? {
+        println!("The first API key, which may do everything, and is shown this once: {}", key.expose_secret());
+    }
+    Ok(())
 }
 
 async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
@@ -168,6 +197,24 @@ async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
     let Some(report) = report else { bail!("another process is at it, or it was stopped") };
     println!("{}", report.in_words(mode));
     Ok(if report.is_alarming() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn manage_keys(config: Config, command: KeyCommand) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager keys")?;
+    app.migrate().await?;
+    keys::run(&app.keys(), command).await
+}
+
+async fn manage_tenants(config: Config, command: TenantCommand) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager tenants")?;
+    app.migrate().await?;
+    tenants::run(&app.tenants(), command).await
+}
+
+async fn print_record(config: Config, arguments: AuditArguments) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager audit")?;
+    app.migrate().await?;
+    audit::run(&app.audit(), arguments).await
 }
 
 async fn health(config: &Config) -> anyhow::Result<ExitCode> {

@@ -24,6 +24,7 @@ use crate::config::LimitConfig;
 use crate::lifecycle::Stages;
 use crate::routes::Api;
 use crate::routes::admission::Crowded;
+use crate::routes::origin::Peer;
 use crate::telemetry::metrics::{HTTP_CONNECTIONS, Held};
 
 /// The connections beyond the most that are allowed: those who watch over the service come in by them, others are told
@@ -52,8 +53,8 @@ pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stages:
     let (places, spare) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(SPARE)));
     loop {
         let Some(accepted) = stages.closing.run_until_cancelled(listener.accept()).await else { return };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -67,7 +68,7 @@ pub async fn serve(listener: TcpListener, api: Api, limits: LimitConfig, stages:
         // With no place to spare either, the caller finds its connection closed.
         let Ok(place) = place else { continue };
         let buffer = (BUFFERS / (most - places.available_permits()).max(1)).clamp(SMALL_BUFFER, BUFFER);
-        let connection = Connection { api: api.clone(), limits, buffer, crowded, place };
+        let connection = Connection { api: api.clone(), limits, buffer, peer: Peer(peer.ip()), crowded, place };
         tasks.spawn(connection.serve(stream, stages.clone()));
     }
 }
@@ -87,6 +88,8 @@ struct Connection {
     api: Api,
     limits: LimitConfig,
     buffer: usize,
+    /// The other end.
+    peer: Peer,
     /// Whether it is one too many.
     crowded: bool,
     place: OwnedSemaphorePermit,
@@ -94,7 +97,7 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: TcpStream, stages: Stages) {
-        let Self { api, limits, buffer, crowded, place: _place } = self;
+        let Self { api, limits, buffer, peer, crowded, place: _place } = self;
         let _open = Held::on(HTTP_CONNECTIONS);
         // Answers are small and should not wait for more; an error only means that the peer has left.
         let _ = stream.set_nodelay(true);
@@ -102,6 +105,7 @@ impl Connection {
         let _ = set_tcp_user_timeout(&stream, u32::try_from(limits.read_timeout.as_millis()).unwrap_or(u32::MAX));
         // Boxed, because a connection can only be taken apart when its futures may move.
         let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             if crowded {
                 request.extensions_mut().insert(Crowded);
             }

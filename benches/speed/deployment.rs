@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{Connection, MySqlConnection};
 use tempfile::TempDir;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use crate::garage::Garage;
 use crate::process::{Process, free_address};
+
+const API: &str = env!("CARGO_BIN_EXE_filemanager");
 
 /// A service that runs.
 pub struct Deployment {
@@ -33,9 +35,28 @@ impl Deployment {
         Self::start(parent, HashMap::new()).await
     }
 
+    /// The same, known by keys.
+    pub async fn embedded_closed(parent: &Path) -> Result<Self> {
+        Self::start(parent, HashMap::from(closed())).await
+    }
+
     /// On `MariaDB`, `RabbitMQ` and this Garage.
     pub async fn full(parent: &Path, garage: &Garage) -> Result<Self> {
+        Self::full_with(parent, garage, []).await
+    }
+
+    /// The same, known by keys.
+    pub async fn full_closed(parent: &Path, garage: &Garage) -> Result<Self> {
+        Self::full_with(parent, garage, closed()).await
+    }
+
+    async fn full_with(
+        parent: &Path,
+        garage: &Garage,
+        more: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
         let mut settings = new_mysql_database().await?;
+        settings.extend(more);
         settings.extend(garage.settings());
         settings.extend([
             ("RABBITMQ_HOST", named("TEST_RABBITMQ_HOST")?),
@@ -52,6 +73,15 @@ impl Deployment {
         self.folder.path()
     }
 
+    /// What the program prints for an operator who gives it these arguments.
+    pub fn operate(&self, arguments: &[&str]) -> Result<String> {
+        let output = command(API, &self.settings, self.folder.path()).args(arguments).output().context("no command")?;
+        if !output.status.success() {
+            bail!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// The way to its `MariaDB` database.
     pub fn mysql(&self) -> Result<MySqlConnectOptions> {
         Ok(server(&self.settings)?.database(&self.settings["MYSQL_DATABASE"]))
@@ -61,13 +91,11 @@ impl Deployment {
         let folder = TempDir::with_prefix_in("service-", parent).context("no folder for the service")?;
         let address = free_address()?;
         let command = |program| {
-            let mut command = Command::new(program);
-            command.env_clear().envs(&settings).current_dir(folder.path());
-            command.env("APP_DATA_DIR", folder.path().join("data")).env("APP_PORT", address.port().to_string());
+            let mut command = command(program, &settings, folder.path());
+            command.env("APP_PORT", address.port().to_string());
             command
         };
-        let api = &mut command(env!("CARGO_BIN_EXE_filemanager"));
-        let mut api = Process::start("filemanager", api, parent)?;
+        let mut api = Process::start("filemanager", &mut command(API), parent)?;
         api.until_ready(address, "/health/ready").await?;
         let worker = if settings.contains_key("RABBITMQ_HOST") {
             let worker = &mut command(env!("CARGO_BIN_EXE_filemanager-worker"));
@@ -79,6 +107,17 @@ impl Deployment {
         };
         Ok(Self { api, worker, address, settings, folder })
     }
+}
+
+fn command(program: &str, settings: &HashMap<&'static str, String>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(settings).current_dir(folder).env("APP_DATA_DIR", folder.join("data"));
+    command
+}
+
+/// Known by keys, each of which has a rate that nobody comes near.
+fn closed() -> [(&'static str, String); 2] {
+    [("APP_AUTH", "keys".to_owned()), ("APP_RATE_PER_KEY", "1000000".to_owned())]
 }
 
 /// Fails when it is not known where `MariaDB` and `RabbitMQ` are.

@@ -45,6 +45,8 @@ impl Answer {
 pub struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
+    /// A header by which its requests are known, with its end of line; or nothing.
+    known_by: String,
 }
 
 impl Connection {
@@ -52,7 +54,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("nobody answers on {address}"))?;
         stream.set_nodelay(true).context("a connection cannot be set up")?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::new(), known_by: String::new() })
     }
 
     /// Connects as somebody far away does, for whom little is on the way at a time.
@@ -60,7 +62,12 @@ impl Connection {
         let socket = TcpSocket::new_v4().context("no socket")?;
         socket.set_recv_buffer_size(window).context("a socket cannot be set up")?;
         let stream = socket.connect(address).await.with_context(|| format!("nobody answers on {address}"))?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::new(), known_by: String::new() })
+    }
+
+    /// Shows this key with every request from now on.
+    pub fn with_key(self, key: &str) -> Self {
+        Self { known_by: format!("Authorization: Bearer {key}\r\n"), ..self }
     }
 
     /// Sends a request without a body.
@@ -87,7 +94,9 @@ impl Connection {
 
     /// Sends a request with these bytes between its halves, and reads the answer.
     pub async fn send(&mut self, request: &Framed, bytes: &Bytes) -> Result<Answer> {
-        let mut slices = [IoSlice::new(&request.head), IoSlice::new(bytes), IoSlice::new(&request.tail)];
+        let end = request.head.windows(2).position(|bytes| bytes == b"\r\n").context("a request without a line")? + 2;
+        let (line, head) = request.head.split_at(end);
+        let mut slices = [line, self.known_by.as_bytes(), head, bytes, &request.tail].map(IoSlice::new);
         let mut rest = &mut slices[..];
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {

@@ -40,9 +40,12 @@ async fn embedded(bench: &Bench) -> Result<Vec<Row>> {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await?;
     }
     sqlx::query("ANALYZE").execute(&mut database).await?;
-    for (name, sql, owned) in statements() {
+    for (name, sql, of) in statements() {
         let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
-        let query = if owned { query.bind(vec![0_u8; 16]) } else { query };
+        let query = match of {
+            Of::Owner => query.bind(vec![0_u8; 16]),
+            Of::Tenant => query.bind("default"),
+        };
         let now = chrono::Utc::now();
         let plan = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001).fetch_all(&mut database).await?;
         let lines: Vec<String> = plan.iter().map(|line| line.get("detail")).collect();
@@ -60,9 +63,12 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await?;
     }
     sqlx::raw_sql("ANALYZE TABLE files, appointments, users").execute(&mut database).await?;
-    for (name, sql, owned) in statements() {
+    for (name, sql, of) in statements() {
         let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {sql}")));
-        let query = if owned { query.bind(vec![0_u8; 16]) } else { query };
+        let query = match of {
+            Of::Owner => query.bind(vec![0_u8; 16]),
+            Of::Tenant => query.bind("default"),
+        };
         let now = chrono::Utc::now();
         let plan = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001).fetch_all(&mut database).await?;
         let lines: Vec<String> = plan.iter().map(seed::line_of_plan).collect();
@@ -71,13 +77,20 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
     measure("full", deployment.address).await
 }
 
-/// The statements of the lists, and whether an owner is bound first.
-fn statements() -> [(&'static str, &'static str, bool); 4] {
+/// What a list is of.
+#[derive(Clone, Copy)]
+enum Of {
+    Owner,
+    Tenant,
+}
+
+/// The statements of the lists, and of what each is.
+fn statements() -> [(&'static str, &'static str, Of); 4] {
     [
-        ("files of a user", listings::FILES_OF_USER, true),
-        ("files of an appointment", listings::FILES_OF_AN_APPOINTMENT, true),
-        ("appointments of a user", listings::APPOINTMENTS_OF_USER, true),
-        ("users", listings::USERS, false),
+        ("files of a user", listings::FILES_OF_USER, Of::Owner),
+        ("files of an appointment", listings::FILES_OF_AN_APPOINTMENT, Of::Owner),
+        ("appointments of a user", listings::APPOINTMENTS_OF_USER, Of::Owner),
+        ("users", listings::USERS, Of::Tenant),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod bare;
 mod client;
 mod crowd;
@@ -93,6 +94,8 @@ enum Group {
     Lists,
     /// Claiming and sweeping with a million ended jobs, in both databases
     Jobs,
+    /// What keys, tenants and limits cost, in both
+    Access,
     /// Memory of the API with a thousand uploads at a time, in both
     Uploads,
     /// Two thousand callers that send a byte a second, in both
@@ -119,6 +122,7 @@ impl Group {
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
             Self::Lists | Self::Jobs => 2048 * MIB,
+            Self::Access => 4 * rounds * size + 512 * MIB,
             Self::Uploads => crowd::UPLOAD_BYTES + 512 * MIB,
             Self::Tricklers => 512 * MIB,
             Self::Endurance => 4096 * MIB,
@@ -220,6 +224,7 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Slow => download::slow_readers(bench).await?,
             Group::Lists => lists::pages(bench).await?,
             Group::Jobs => jobs::book(bench).await?,
+            Group::Access => access::cost(bench).await?,
             Group::Uploads => crowd::uploads(bench).await?,
             Group::Tricklers => crowd::tricklers(bench).await?,
             Group::Endurance => endurance::load(bench, bench.minutes).await?,

@@ -129,7 +129,7 @@ async fn init(connection: &mut Connection, shape: &Shape) -> Result<String> {
 }
 
 /// Completes an upload and waits for SUCCESS.
-async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<Stored> {
+pub async fn complete(connection: &mut Connection, upload: &str, shape: &Shape) -> Result<Stored> {
     let stored = promise(connection, upload, shape).await?;
     until_success(connection, &stored.id).await?;
     Ok(stored)

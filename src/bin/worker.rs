@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use filemanager::app::App;
-use filemanager::config::Config;
+use filemanager::config::{Config, Role};
 use filemanager::jobs::worker;
 use filemanager::routes::metrics;
 use filemanager::services::health::HealthService;
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let config = Config::from_env()?;
+    let config = Config::from_env(Role::Other)?;
     let exporter = match command {
         Command::Run => telemetry::observe(&config.log, config.traces.as_ref(), NAME)?,
         Command::Health => telemetry::start(&config.log).map(|()| None)?,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::KEY;
 use super::problem::Problem;
 
 const UNKNOWN_UPLOAD: &str = "File directory not found";
@@ -167,6 +168,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], server: &str) -
         422 if message.contains(UNKNOWN_UPLOAD) => Problem::UnknownUpload,
         422 if message.contains(MISSING_CHUNKS) => Problem::MissingChunks(message),
         409 => Problem::Conflict(message),
+        401 => Problem::Local(format!("{message} {KEY} must be a key of this service.")),
         status => Problem::Refused { status, message, retry_after: retry_after(headers, Utc::now()) },
     }
 }

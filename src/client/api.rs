@@ -4,14 +4,16 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_RANGE, RANGE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, IF_RANGE, RANGE};
 use reqwest::redirect::Policy as Redirects;
 use reqwest::{Body, Client, Method, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::KEY;
 use super::answers::{FileSeen, LinksMade, StatusSeen, UploadMade, UploadSeen, accepted, data, stored};
 use super::problem::Problem;
 use super::server::Server;
@@ -59,16 +61,23 @@ pub(super) struct Api {
     http: Client,
     server: Server,
     shown: String,
+    key: Option<HeaderValue>,
     credential: Option<HeaderValue>,
     stall: Duration,
 }
 
 impl Api {
-    /// A way to this service, with this credential for its private files. What does not move for `stall` is given up.
+    /// A way to this service, with this key and this credential for its private files. What does not move for `stall` is
+    /// given up.
     ///
     /// # Errors
-    /// When TLS cannot be set up on this machine.
-    pub(super) fn new(server: Server, credential: Option<&Credential>, stall: Duration) -> Result<Self, Problem> {
+    /// When TLS cannot be set up on this machine, or the key can be none.
+    pub(super) fn new(
+        server: Server,
+        key: Option<&SecretString>,
+        credential: Option<&Credential>,
+        stall: Duration,
+    ) -> Result<Self, Problem> {
         // Refused when there is one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = Client::builder()
@@ -83,7 +92,7 @@ impl Api {
         let http = http.build().map_err(|error| Problem::transport(&error, "the service"))?;
         let credential = credential.map(|credential| HeaderValue::try_from(ascii_json(credential)));
         let credential = credential.transpose().map_err(|error| Problem::Local(error.to_string()))?;
-        Ok(Self { http, shown: server.shown(), server, credential, stall })
+        Ok(Self { http, shown: server.shown(), server, key: key.map(bearer).transpose()?, credential, stall })
     }
 
     /// The service's URL for messages.
@@ -209,11 +218,9 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, self.server.route(path));
-        match &self.credential {
-            Some(credential) => request.header(CREDENTIAL_HEADER, credential),
-            None => request,
-        }
+        let shown = [(AUTHORIZATION, &self.key), (CREDENTIAL_HEADER, &self.credential)];
+        let shown = shown.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        self.http.request(method, self.server.route(path)).headers(shown.collect())
     }
 
     async fn send(&self, request: RequestBuilder, to: &str) -> Result<Response, Problem> {
@@ -249,6 +256,14 @@ impl Api {
             () = watch.stalled(self.stall) => Err(Problem::Stalled(self.stall)),
         }
     }
+}
+
+/// A key as a request shows it; never to anybody but the service.
+fn bearer(key: &SecretString) -> Result<HeaderValue, Problem> {
+    let value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()));
+    let mut value = value.map_err(|_| Problem::Local(format!("{KEY} holds what can be no key")))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// JSON that may stand in a header.

@@ -18,6 +18,9 @@ use super::retry::{Patience, Policy};
 use super::state::{Cache, DownloadState, Slot};
 use super::target::{Target, part_of, safe_name};
 
+/// What the service says where the credential is missing or wrong.
+const DENIED: &str = "Permission denied";
+
 /// How files are downloaded.
 pub(super) struct Downloader {
     /// The way to the service.
@@ -101,7 +104,7 @@ impl Downloader {
 /// The service does not tell why it may not be had; most often a credential is missing.
 fn with_hint(problem: Problem) -> Problem {
     match problem {
-        Problem::Refused { status: 403, message, .. } => {
+        Problem::Refused { status: 403, message, .. } if message == DENIED => {
             Problem::Local(format!("{message}; a private file is given out for the same --private pairs as at upload"))
         }
         other => other,

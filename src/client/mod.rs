@@ -28,9 +28,12 @@ use arguments::{CommonArguments, DownloadArguments, UploadArguments};
 use download::{Downloader, Place};
 use problem::Problem;
 use retry::Policy;
+use secrecy::SecretString;
 use state::Cache;
 use upload::Uploader;
 
+/// Where the key to the service is: in the environment, because a command line is there for everybody to see.
+const KEY: &str = "FILEMANAGER_KEY";
 const FAILED: u8 = 1;
 const NO_SERVICE: u8 = 3;
 const INTERRUPTED: u8 = 130;
@@ -67,7 +70,7 @@ async fn until_interrupted(work: impl Future<Output = anyhow::Result<u8>>) -> an
 async fn upload_all(arguments: UploadArguments) -> anyhow::Result<u8> {
     let UploadArguments { files, to, parallel, direct, verify, common } = arguments;
     let (policy, credential, cache) = (Policy::default(), common.credential(), Cache::of_the_user());
-    let api = match api::Api::new(to, credential.as_ref(), policy.stall) {
+    let api = match api::Api::new(to, key().as_ref(), credential.as_ref(), policy.stall) {
         Ok(api) => api,
         Err(problem) => return Ok(complain(None, &problem)),
     };
@@ -93,7 +96,7 @@ async fn download_one(arguments: DownloadArguments) -> anyhow::Result<u8> {
     let DownloadArguments { id, from, output, force, common } = arguments;
     let CommonArguments { json, quiet, .. } = common;
     let (policy, cache) = (Policy::default(), Cache::of_the_user());
-    let api = match api::Api::new(from, common.credential().as_ref(), policy.stall) {
+    let api = match api::Api::new(from, key().as_ref(), common.credential().as_ref(), policy.stall) {
         Ok(api) => api,
         Err(problem) => return Ok(complain(None, &problem)),
     };
@@ -102,6 +105,10 @@ async fn download_one(arguments: DownloadArguments) -> anyhow::Result<u8> {
     let done = downloader.download(id, &place(output)).await;
     report::downloaded(id, &done, json)?;
     Ok(done.err().map_or(0, |problem| complain(None, &problem)))
+}
+
+fn key() -> Option<SecretString> {
+    std::env::var(KEY).ok().filter(|key| !key.is_empty()).map(SecretString::from)
 }
 
 fn place(output: Option<PathBuf>) -> Place {

@@ -1,5 +1,6 @@
 //! What keeps a crowd, or one bad caller, from taking the service away from the others.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::reader::Reader;
@@ -27,6 +28,10 @@ pub struct LimitConfig {
     pub body_min_rate: u64,
     /// How long a client may take nothing of an answer.
     pub read_timeout: Duration,
+    /// The most requests a second from one address to one node; `None` for no limit.
+    pub rate_per_address: Option<NonZeroU32>,
+    /// The most requests a second with one key to one node; `None` for no limit.
+    pub rate_per_key: Option<NonZeroU32>,
 }
 
 pub(super) fn limits(reader: &mut Reader) -> LimitConfig {
@@ -39,5 +44,7 @@ pub(super) fn limits(reader: &mut Reader) -> LimitConfig {
         body_timeout: reader.seconds("APP_BODY_TIMEOUT", 1, 3600),
         body_min_rate: reader.number("APP_BODY_MIN_RATE", 0..=1 << 30),
         read_timeout: reader.seconds("APP_READ_TIMEOUT", 1, 24 * 3600),
+        rate_per_address: NonZeroU32::new(reader.number("APP_RATE_PER_ADDRESS", 0..=1_000_000)),
+        rate_per_key: NonZeroU32::new(reader.number("APP_RATE_PER_KEY", 0..=1_000_000)),
     }
 }

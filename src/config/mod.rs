@@ -1,17 +1,25 @@
 //! The configuration: read from the environment once, checked as a whole, never changed.
 
+mod access;
+mod jwt;
 mod limits;
 mod reader;
 mod settings;
 mod traces;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::FileExtension;
+
+pub use access::AccessConfig;
+pub use jwt::{JwtConfig, JwtKeys};
 pub use limits::{LimitConfig, MAX_FIELD};
 pub use reader::ConfigErrors;
 use reader::Reader;
@@ -25,11 +33,22 @@ const WEEK: u64 = 7 * DAY;
 /// How much longer than an upload may live the store keeps what the reconciler did not find.
 const NET_DAYS: u64 = 30;
 
+/// What the process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It serves the API.
+    Api,
+    /// It is a worker, or does something for an operator: nobody calls it.
+    Other,
+}
+
 /// Everything that an operator can set.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The HTTP side.
     pub server: ServerConfig,
+    /// How callers are known.
+    pub access: AccessConfig,
     /// How much callers may take at a time.
     pub limits: LimitConfig,
     /// Uploads and downloads.
@@ -69,6 +88,8 @@ pub struct ServerConfig {
     pub public_url: Option<Url>,
     /// Web pages that may call the service.
     pub cors_origins: Vec<String>,
+    /// Proxies in front, whose word counts of who calls.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ServerConfig {
@@ -87,11 +108,26 @@ impl ServerConfig {
     }
 }
 
+/// What is done about the first bytes of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentCheck {
+    /// Nobody looks.
+    Off,
+    /// What is found is noted and shown.
+    Record,
+    /// A file that is not what its name says is refused, too.
+    Reject,
+}
+
 /// Uploads and downloads.
 #[derive(Debug, Clone)]
 pub struct UploadConfig {
     /// The most bytes of one chunk.
     pub max_chunk_size: i64,
+    /// What is done about the first bytes of files.
+    pub content_check: ContentCheck,
+    /// The extensions that files may have.
+    pub accepted_extensions: Vec<FileExtension>,
     /// How long an upload may stay open.
     pub upload_ttl: Duration,
     /// How long a signed link is valid.
@@ -194,6 +230,8 @@ pub struct GcConfig {
     pub grace: Duration,
     /// How long the rows of jobs that ended are kept.
     pub keep_jobs: Duration,
+    /// How long the record of who did what is kept.
+    pub keep_audit: Duration,
 }
 
 /// What the log looks like.
@@ -210,24 +248,25 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes together.
-    pub fn from_env() -> Result<Self, ConfigErrors> {
+    pub fn from_env(role: Role) -> Result<Self, ConfigErrors> {
         let from_file = match dotenvy::from_path_iter(".env") {
             Ok(lines) => lines.collect::<Result<Vec<_>, _>>().map_err(|error| ConfigErrors::unreadable(&error))?,
             Err(error) if error.not_found() => Vec::new(),
             Err(error) => return Err(ConfigErrors::unreadable(&error)),
         };
-        Self::parse(from_file.into_iter().chain(std::env::vars()).collect())
+        Self::parse(role, from_file.into_iter().chain(std::env::vars()).collect())
     }
 
     /// Reads these variables; a later one of the same name wins.
     ///
     /// # Errors
     /// All mistakes together.
-    pub fn parse(variables: std::collections::HashMap<String, String>) -> Result<Self, ConfigErrors> {
+    pub fn parse(role: Role, variables: HashMap<String, String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(variables);
         let (server, uploads) = (server(&mut reader), uploads(&mut reader));
         let config = Self {
             storage: storage(&mut reader, &server, &uploads),
+            access: access::access(&mut reader, role, server.host),
             server,
             limits: limits::limits(&mut reader),
             uploads,
@@ -258,12 +297,19 @@ fn server(reader: &mut Reader) -> ServerConfig {
         port: reader.number("APP_PORT", 0..=u16::MAX),
         public_url: reader.optional_url("APP_PUBLIC_URL"),
         cors_origins: reader.origins("APP_CORS_ORIGINS"),
+        trusted_proxies: reader.networks("APP_TRUSTED_PROXIES"),
     }
 }
 
 fn uploads(reader: &mut Reader) -> UploadConfig {
     UploadConfig {
         max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1..=5 * 1024 * 1024 * 1024),
+        content_check: match reader.one_of("APP_CONTENT_CHECK", ["off", "record", "reject"]) {
+            "off" => ContentCheck::Off,
+            "reject" => ContentCheck::Reject,
+            _ => ContentCheck::Record,
+        },
+        accepted_extensions: reader.extensions("APP_ACCEPTED_EXTENSIONS"),
         upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * DAY),
         download_url_ttl: reader.seconds("APP_DOWNLOAD_URL_TTL", 1, WEEK),
     }
@@ -322,6 +368,7 @@ fn gc(reader: &mut Reader) -> GcConfig {
         interval: (!interval.is_zero()).then_some(interval),
         grace: reader.longer_than("GC_GRACE", "JOB_LEASE", 30 * DAY),
         keep_jobs: Duration::from_secs(reader.number::<u64>("JOB_KEEP_DAYS", 1..=3650) * DAY),
+        keep_audit: Duration::from_secs(reader.number::<u64>("APP_AUDIT_DAYS", 1..=36_500) * DAY),
     }
 }
 

@@ -8,12 +8,15 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::settings::{SETTINGS, Setting};
+use crate::domain::FileExtension;
+use crate::domain::file_extension::DEFAULT;
 
 /// Everything that is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -215,6 +218,24 @@ impl Reader {
         })
     }
 
+    /// Networks or addresses, separated by commas.
+    pub(super) fn networks(&mut self, name: &'static str) -> Vec<IpNet> {
+        let value = self.optional(name).unwrap_or_default();
+        let texts = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let parsed: Option<Vec<IpNet>> =
+            texts.map(|text| text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))).collect();
+        parsed.unwrap_or_else(|| self.refuse(name, &value, "networks such as 10.0.0.0/8, separated by commas"))
+    }
+
+    /// File extensions, separated by commas.
+    pub(super) fn extensions(&mut self, name: &'static str) -> Vec<FileExtension> {
+        let value = self.optional(name).unwrap_or_else(|| DEFAULT.join(","));
+        let texts = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let parsed: Option<Vec<_>> = texts.map(|text| FileExtension::any(text).ok()).collect();
+        let parsed = parsed.filter(|extensions| !extensions.is_empty());
+        parsed.unwrap_or_else(|| self.refuse(name, &value, "extensions such as png,jpg, in small letters without dots"))
+    }
+
     /// A bucket that must differ from another one, lest private files become public.
     pub(super) fn private_bucket(&mut self, name: &'static str, public: &'static str) -> String {
         let bucket = self.required(name, "MINIO_ENDPOINT");
@@ -233,7 +254,13 @@ impl Reader {
         }
     }
 
-    fn refuse<T: Default>(&mut self, name: &'static str, value: &str, expected: &str) -> T {
+    /// Notes a mistake in words of its own.
+    pub(super) fn complain(&mut self, error: String) {
+        self.errors.push(error);
+    }
+
+    /// Notes that a value is not what it must be.
+    pub(super) fn refuse<T: Default>(&mut self, name: &'static str, value: &str, expected: &str) -> T {
         let shown = if setting(name).secret { "what it is".to_owned() } else { format!("{value:?}") };
         self.errors.push(format!("{name} is {shown}, but must be {expected}"));
         T::default()

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
-use super::{Config, DatabaseConfig, QueueConfig, StorageConfig};
+use super::{Config, DatabaseConfig, QueueConfig, Role, StorageConfig};
 
 fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
     let variables: HashMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Config::parse(variables).map_err(|errors| errors.to_string())
+    Config::parse(Role::Api, variables).map_err(|errors| errors.to_string())
 }
 
 #[test]
@@ -35,6 +35,7 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         ("MYSQL_HOST", "db"),
         ("LOG_FORMAT", "xml"),
         ("APP_CORS_ORIGINS", "https://ok.example, nonsense"),
+        ("APP_AUTH", "of"),
     ])
     .unwrap_err();
     for part in [
@@ -45,8 +46,47 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         "MYSQL_PASSWORD is not set, but must be when MYSQL_HOST is",
         "LOG_FORMAT is \"xml\", but must be text or json",
         "APP_CORS_ORIGINS is",
+        "APP_AUTH is \"of\", but must be off, keys, jwt or keys,jwt",
     ] {
         assert!(message.contains(part), "{part:?} is not in:\n{message}");
+    }
+}
+
+#[test]
+fn where_others_can_reach_it_nothing_is_open_by_mistake() {
+    assert!(parse(&[]).unwrap().access.is_off());
+    assert!(parse(&[("APP_HOST", "::1")]).unwrap().access.is_off());
+    for host in ["0.0.0.0", "::", "192.0.2.1"] {
+        let message = parse(&[("APP_HOST", host)]).unwrap_err();
+        assert!(message.contains("APP_AUTH is not set, but must be when APP_HOST is"), "{message}");
+        let worker = HashMap::from([("APP_HOST".to_owned(), host.to_owned())]);
+        assert!(Config::parse(Role::Other, worker).is_ok());
+        assert!(parse(&[("APP_HOST", host), ("APP_AUTH", "off")]).unwrap().access.is_off());
+        assert!(parse(&[("APP_HOST", host), ("APP_AUTH", "keys")]).unwrap().access.keys);
+    }
+}
+
+#[test]
+fn tokens_of_others_need_an_issuer_an_audience_and_one_kind_of_key() {
+    let with = |variables: &[(&str, &str)]| {
+        let usual = [("APP_AUTH", "keys,jwt"), ("APP_JWT_ISSUER", "me"), ("APP_JWT_AUDIENCE", "files")];
+        parse(&[&usual, variables].concat())
+    };
+    assert!(with(&[("APP_JWT_JWKS_URL", "https://issuer.example/keys")]).unwrap().access.jwt.is_some());
+    let secret = "0123456789abcdef0123456789abcdef";
+    assert!(with(&[("APP_JWT_SECRET", secret), ("APP_JWT_ALGORITHMS", "HS256")]).is_ok());
+    for (wrong, complaint) in [
+        (vec![], "one of APP_JWT_SECRET, APP_JWT_KEYS_FILE and APP_JWT_JWKS_URL must be set"),
+        (vec![("APP_JWT_SECRET", secret), ("APP_JWT_KEYS_FILE", "k")], "one of APP_JWT_SECRET"),
+        (vec![("APP_JWT_SECRET", secret)], "APP_JWT_ALGORITHMS must be HS256"),
+        (vec![("APP_JWT_SECRET", &secret[1..])], "APP_JWT_SECRET is what it is, but must be a secret of 32 bytes"),
+        (vec![("APP_JWT_SECRET", "-----BEGIN PUBLIC KEY----- and so on")], "APP_JWT_SECRET is what it is"),
+        (vec![("APP_JWT_KEYS_FILE", "k"), ("APP_JWT_ALGORITHMS", "ES256,HS256")], "APP_JWT_ALGORITHMS must be HS256"),
+        (vec![("APP_JWT_KEYS_FILE", "k"), ("APP_JWT_ALGORITHMS", "none")], "APP_JWT_ALGORITHMS is \"none\""),
+        (vec![("APP_JWT_KEYS_FILE", "k"), ("APP_JWT_ISSUER", "")], "APP_JWT_ISSUER is not set"),
+    ] {
+        let message = with(&wrong).unwrap_err();
+        assert!(message.contains(complaint), "{message}");
     }
 }
 

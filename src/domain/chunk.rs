@@ -1,6 +1,6 @@
 //! Chunks: their places, their limits, and what is remembered of each.
 
-use super::Invalid;
+use super::{FoundType, Invalid};
 
 /// The most chunks of one upload, which is the most parts of a multipart upload
 /// (Amazon S3 User Guide, "Amazon S3 multipart upload limits").
@@ -50,6 +50,8 @@ pub struct StoredChunk {
     pub crc: Option<u64>,
     /// What the store needs to find the bytes again; only the store reads it.
     pub receipt: String,
+    /// What its bytes say that the file is, where it is the first one and was looked at.
+    pub found: Option<FoundType>,
 }
 
 /// Indexes as a person writes them: `3, 7-9`.

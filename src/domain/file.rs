@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
-    AppointmentId, Checksum, ContentType, Credential, Detail, FileId, FileName, Invalid, ObjectLocation, UploadId,
-    UserId,
+    AppointmentId, Checksum, ContentType, Credential, Detail, FileId, FileName, FoundType, Invalid, ObjectLocation,
+    TenantId, UploadId, UserId,
 };
 
 /// How far a file is. Said only by [`File`] rows; the names are the API's.
@@ -56,14 +57,20 @@ impl FromStr for FileStatus {
 pub struct File {
     /// Its identifier.
     pub id: FileId,
+    /// Whose it is.
+    pub tenant: TenantId,
     /// The upload it came from.
     pub upload_id: UploadId,
+    /// The upload token with which that was begun.
+    pub grant_id: Option<Uuid>,
     /// The caller's name for it.
     pub filename: Option<FileName>,
     /// Where its object lies.
     pub location: ObjectLocation,
     /// Its media type, as the caller said.
     pub content_type: ContentType,
+    /// What its first bytes say that it is, once somebody looked.
+    pub found_type: Option<FoundType>,
     /// Its size in bytes.
     pub size: i64,
     /// CRC-64/NVME of the whole file, combined from its chunks'; `None` as long as one of those is unknown.

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::upload_grant::UploadGrant;
 use super::{
     AppointmentId, ChunkIndex, ContentType, Credential, Detail, FileExtension, FileName, Invalid, MAX_CHUNKS,
-    ObjectLocation, UploadId, UserId, Visibility,
+    ObjectLocation, TenantId, UploadId, UserId, Visibility,
 };
 
 /// The largest file: [`MAX_CHUNKS`] parts of 5 GiB, what a store can hold at the most.
@@ -96,6 +97,10 @@ impl UploadHints {
 pub struct Upload {
     /// Its identifier.
     pub id: UploadId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The upload token with which it was begun.
+    pub grant: Option<UploadGrant>,
     /// Its state.
     pub state: UploadState,
     /// The most bytes of one chunk, and the stride at which a directory store writes.

@@ -19,6 +19,8 @@ pub struct FileAnswer {
     pub path: String,
     /// The file's media type.
     pub content_type: String,
+    /// What the file's first bytes say that it is; `null` while nobody looked.
+    pub found_type: Option<String>,
     /// The file's size in bytes.
     pub size: i64,
     /// What the caller noted.
@@ -50,6 +52,7 @@ impl FileAnswer {
             filename: file.filename.as_ref().map(|name| name.as_str().to_owned()),
             path,
             content_type: file.content_type.as_str().to_owned(),
+            found_type: file.found_type.as_ref().map(|found| found.as_str().to_owned()),
             size: file.size,
             detail: file.detail.as_ref().map(|detail| serde_json::json!(detail)),
             credential: file.credential.as_ref().map(|credential| serde_json::json!(credential)),
@@ -60,6 +63,12 @@ impl FileAnswer {
             appointment_id: file.appointment_id.map(|id| id.0),
             created_at: timestamp(file.created_at),
         }
+    }
+
+    /// The same for someone who has not shown the file's credential, with an address at which it is asked for.
+    #[must_use]
+    pub fn without_secrets(file: &File, path: String, bare_url: String) -> Self {
+        Self { credential: None, ..Self::new(file, path, bare_url) }
     }
 }
 

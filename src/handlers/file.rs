@@ -6,9 +6,10 @@ use tokio::sync::watch;
 
 use super::upload::answer;
 use crate::app::ApiState;
-use crate::domain::FileId;
+use crate::domain::audit::Action;
 use crate::domain::body::Body;
 use crate::domain::file::{File, Progress};
+use crate::domain::{Caller, FileId};
 use crate::dto::file::{FileAnswer, StatusAnswer};
 use crate::services::Failure;
 use crate::services::files::{FileError, Proof};
@@ -17,8 +18,9 @@ use crate::services::files::{FileError, Proof};
 ///
 /// # Errors
 /// Those of the service.
-pub async fn get(state: &ApiState, id: FileId, proof: &Proof) -> Result<FileAnswer, FileError> {
-    let file = state.files.get(id, proof).await?;
+pub async fn get(state: &ApiState, caller: &Caller, id: FileId, proof: &Proof) -> Result<FileAnswer, FileError> {
+    let file = state.files.get(caller, id, proof).await?;
+    state.files.note_reading(caller, Action::LinkFile, &file);
     Ok(answer(state, &file).await?)
 }
 
@@ -26,16 +28,21 @@ pub async fn get(state: &ApiState, id: FileId, proof: &Proof) -> Result<FileAnsw
 ///
 /// # Errors
 /// Those of the service.
-pub async fn status(state: &ApiState, id: FileId, proof: &Proof) -> Result<StatusAnswer, FileError> {
-    Ok(state.files.get(id, proof).await?.into())
+pub async fn status(state: &ApiState, caller: &Caller, id: FileId, proof: &Proof) -> Result<StatusAnswer, FileError> {
+    Ok(state.files.get(caller, id, proof).await?.into())
 }
 
 /// A file whose bytes can be read.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn stored(state: &ApiState, id: FileId, proof: &Proof) -> Result<File, FileError> {
-    state.files.stored(id, proof).await
+pub async fn stored(state: &ApiState, caller: &Caller, id: FileId, proof: &Proof) -> Result<File, FileError> {
+    state.files.stored(caller, id, proof).await
+}
+
+/// Notes that bytes of a file are given out.
+pub fn note_download(state: &ApiState, caller: &Caller, file: &File) {
+    state.files.note_reading(caller, Action::DownloadFile, file);
 }
 
 /// Some bytes of a file.
@@ -50,14 +57,25 @@ pub async fn read(state: &ApiState, file: &File, range: Range<u64>) -> Result<Bo
 ///
 /// # Errors
 /// Those of the service.
-pub async fn delete(state: &ApiState, id: FileId, proof: &Proof, trace_id: &str) -> Result<(), FileError> {
-    state.files.delete(id, proof, trace_id).await
+pub async fn delete(
+    state: &ApiState,
+    caller: &Caller,
+    id: FileId,
+    proof: &Proof,
+    trace_id: &str,
+) -> Result<(), FileError> {
+    state.files.delete(caller, id, proof, trace_id).await
 }
 
 /// How far a file is, as it happens.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn follow(state: &ApiState, id: FileId, proof: &Proof) -> Result<watch::Receiver<Progress>, FileError> {
-    state.events.follow(id, proof).await
+pub async fn follow(
+    state: &ApiState,
+    caller: &Caller,
+    id: FileId,
+    proof: &Proof,
+) -> Result<watch::Receiver<Progress>, FileError> {
+    state.events.follow(caller, id, proof).await
 }

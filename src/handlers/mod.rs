@@ -2,6 +2,8 @@
 
 pub mod file;
 pub mod health;
+pub mod keys;
 pub mod metrics;
 pub mod owner;
 pub mod upload;
+pub mod usage;

@@ -2,7 +2,7 @@
 
 use crate::app::ApiState;
 use crate::domain::file::ListedFile;
-use crate::domain::{AppointmentId, Name, Page, Rows, UserId};
+use crate::domain::{AppointmentId, Caller, Name, Page, Rows, UserId};
 use crate::dto::file::ListedFileAnswer;
 use crate::dto::owner::{AppointmentAnswer, UserAnswer};
 use crate::services::Failure;
@@ -12,16 +12,16 @@ use crate::services::owners::OwnerError;
 ///
 /// # Errors
 /// Those of the service.
-pub async fn create_user(state: &ApiState, name: Name) -> Result<UserAnswer, Failure> {
-    Ok(state.owners.create_user(name).await?.into())
+pub async fn create_user(state: &ApiState, caller: &Caller, name: Name) -> Result<UserAnswer, Failure> {
+    Ok(state.owners.create_user(caller, name).await?.into())
 }
 
 /// All users.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn users(state: &ApiState, page: Page) -> Result<Rows<UserAnswer>, Failure> {
-    let rows = state.owners.users(page).await?;
+pub async fn users(state: &ApiState, caller: &Caller, page: Page) -> Result<Rows<UserAnswer>, Failure> {
+    let rows = state.owners.users(caller, page).await?;
     Ok(Rows { items: rows.items.into_iter().map(UserAnswer::from).collect(), next: rows.next })
 }
 
@@ -29,16 +29,21 @@ pub async fn users(state: &ApiState, page: Page) -> Result<Rows<UserAnswer>, Fai
 ///
 /// # Errors
 /// Those of the service.
-pub async fn delete_user(state: &ApiState, id: UserId, trace_id: &str) -> Result<(), OwnerError> {
-    state.owners.delete_user(id, trace_id).await
+pub async fn delete_user(state: &ApiState, caller: &Caller, id: UserId, trace_id: &str) -> Result<(), OwnerError> {
+    state.owners.delete_user(caller, id, trace_id).await
 }
 
 /// Makes an appointment.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn create_appointment(state: &ApiState, name: Name, user: UserId) -> Result<AppointmentAnswer, OwnerError> {
-    let appointment = state.owners.create_appointment(name, user).await?;
+pub async fn create_appointment(
+    state: &ApiState,
+    caller: &Caller,
+    name: Name,
+    user: UserId,
+) -> Result<AppointmentAnswer, OwnerError> {
+    let appointment = state.owners.create_appointment(caller, name, user).await?;
     Ok(AppointmentAnswer::new(&appointment, Vec::new()))
 }
 
@@ -46,8 +51,13 @@ pub async fn create_appointment(state: &ApiState, name: Name, user: UserId) -> R
 ///
 /// # Errors
 /// Those of the service.
-pub async fn appointments(state: &ApiState, user: UserId, page: Page) -> Result<Rows<AppointmentAnswer>, OwnerError> {
-    let rows = state.owners.appointments(user, page).await?;
+pub async fn appointments(
+    state: &ApiState,
+    caller: &Caller,
+    user: UserId,
+    page: Page,
+) -> Result<Rows<AppointmentAnswer>, OwnerError> {
+    let rows = state.owners.appointments(caller, user, page).await?;
     let mut items = Vec::with_capacity(rows.items.len());
     for row in rows.items {
         items.push(AppointmentAnswer::new(&row.appointment, answers(state, row.files).await?));
@@ -59,16 +69,26 @@ pub async fn appointments(state: &ApiState, user: UserId, page: Page) -> Result<
 ///
 /// # Errors
 /// Those of the service.
-pub async fn delete_appointment(state: &ApiState, id: AppointmentId, trace_id: &str) -> Result<(), OwnerError> {
-    state.owners.delete_appointment(id, trace_id).await
+pub async fn delete_appointment(
+    state: &ApiState,
+    caller: &Caller,
+    id: AppointmentId,
+    trace_id: &str,
+) -> Result<(), OwnerError> {
+    state.owners.delete_appointment(caller, id, trace_id).await
 }
 
 /// The files of a user.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn files_of_user(state: &ApiState, user: UserId, page: Page) -> Result<Rows<ListedFileAnswer>, OwnerError> {
-    let rows = state.owners.files_of_user(user, page).await?;
+pub async fn files_of_user(
+    state: &ApiState,
+    caller: &Caller,
+    user: UserId,
+    page: Page,
+) -> Result<Rows<ListedFileAnswer>, OwnerError> {
+    let rows = state.owners.files_of_user(caller, user, page).await?;
     Ok(Rows { items: answers(state, rows.items).await?, next: rows.next })
 }
 
@@ -78,10 +98,11 @@ pub async fn files_of_user(state: &ApiState, user: UserId, page: Page) -> Result
 /// Those of the service.
 pub async fn files_of_appointment(
     state: &ApiState,
+    caller: &Caller,
     id: AppointmentId,
     page: Page,
 ) -> Result<Rows<ListedFileAnswer>, OwnerError> {
-    let rows = state.owners.files_of_appointment(id, page).await?;
+    let rows = state.owners.files_of_appointment(caller, id, page).await?;
     Ok(Rows { items: answers(state, rows.items).await?, next: rows.next })
 }
 

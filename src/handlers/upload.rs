@@ -1,14 +1,15 @@
 //! The upload endpoints.
 
 use crate::app::ApiState;
-use crate::domain::UploadId;
+use crate::domain::audit::Action;
 use crate::domain::body::Body;
 use crate::domain::file::File;
+use crate::domain::{Caller, UploadId};
 use crate::dto::file::FileAnswer;
 use crate::dto::resume::{AbortAnswer, UploadAnswer, UrlsAnswer, UrlsForm};
 use crate::dto::upload::{ChunkAnswer, ChunkFields, CompleteRequest, InitAnswer, InitRequest, RetryRequest};
 use crate::services::Failure;
-use crate::services::completion::CompletionError;
+use crate::services::completion::{Completed, CompletionError};
 use crate::services::files::FileError;
 use crate::services::uploads::{IncomingChunk, UploadError};
 
@@ -16,8 +17,8 @@ use crate::services::uploads::{IncomingChunk, UploadError};
 ///
 /// # Errors
 /// Those of the service.
-pub async fn init(state: &ApiState, request: InitRequest) -> Result<InitAnswer, UploadError> {
-    let upload = state.uploads.init(request.hints, request.chunk_size).await?;
+pub async fn init(state: &ApiState, caller: &Caller, request: InitRequest) -> Result<InitAnswer, UploadError> {
+    let upload = state.uploads.init(caller, request.hints, request.chunk_size).await?;
     Ok(InitAnswer { chunk_size: upload.chunk_size, upload_id: upload.id.to_string() })
 }
 
@@ -25,19 +26,24 @@ pub async fn init(state: &ApiState, request: InitRequest) -> Result<InitAnswer, 
 ///
 /// # Errors
 /// Those of the service.
-pub async fn chunk(state: &ApiState, fields: ChunkFields, body: Body) -> Result<ChunkAnswer, UploadError> {
+pub async fn chunk(
+    state: &ApiState,
+    caller: &Caller,
+    fields: ChunkFields,
+    body: Body,
+) -> Result<ChunkAnswer, UploadError> {
     let upload_id = fields.upload_id.ok_or(UploadError::NotFound)?;
     let (index, declared_size) = (fields.chunk_index, Some(fields.chunk_size));
-    put(state, IncomingChunk { upload_id, index, declared_size, sha256: None, link: None, body }).await
+    put(state, caller, IncomingChunk { upload_id, index, declared_size, sha256: None, link: None, body }).await
 }
 
 /// Takes a chunk and says that it is safe.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn put(state: &ApiState, chunk: IncomingChunk) -> Result<ChunkAnswer, UploadError> {
+pub async fn put(state: &ApiState, caller: &Caller, chunk: IncomingChunk) -> Result<ChunkAnswer, UploadError> {
     let answer = ChunkAnswer { chunk_index: chunk.index, upload_id: chunk.upload_id.to_string() };
-    state.uploads.put_chunk(chunk).await?;
+    state.uploads.put_chunk(caller, chunk).await?;
     Ok(answer)
 }
 
@@ -45,24 +51,29 @@ pub async fn put(state: &ApiState, chunk: IncomingChunk) -> Result<ChunkAnswer, 
 ///
 /// # Errors
 /// Those of the service.
-pub async fn received(state: &ApiState, id: UploadId) -> Result<UploadAnswer, UploadError> {
-    Ok(state.uploads.received(id).await?.into())
+pub async fn received(state: &ApiState, caller: &Caller, id: UploadId) -> Result<UploadAnswer, UploadError> {
+    Ok(state.uploads.received(caller, id).await?.into())
 }
 
 /// Where the client sends chunks past the service.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn urls(state: &ApiState, id: UploadId, form: UrlsForm) -> Result<UrlsAnswer, UploadError> {
-    Ok(state.uploads.links(id, &form.indexes).await?.into())
+pub async fn urls(state: &ApiState, caller: &Caller, id: UploadId, form: UrlsForm) -> Result<UrlsAnswer, UploadError> {
+    Ok(state.uploads.links(caller, id, &form.indexes).await?.into())
 }
 
 /// Gives an upload up.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn abort(state: &ApiState, id: UploadId, trace_id: &str) -> Result<AbortAnswer, UploadError> {
-    state.uploads.abort(id, trace_id).await?;
+pub async fn abort(
+    state: &ApiState,
+    caller: &Caller,
+    id: UploadId,
+    trace_id: &str,
+) -> Result<AbortAnswer, UploadError> {
+    state.uploads.abort(caller, id, trace_id).await?;
     Ok(AbortAnswer { upload_id: id.0 })
 }
 
@@ -72,21 +83,32 @@ pub async fn abort(state: &ApiState, id: UploadId, trace_id: &str) -> Result<Abo
 /// Those of the service.
 pub async fn complete(
     state: &ApiState,
+    caller: &Caller,
     request: CompleteRequest,
     trace_id: &str,
 ) -> Result<FileAnswer, CompletionError> {
     let completion = request.0.ok_or(CompletionError::NotFound)?;
-    let file = state.completion.complete(completion, trace_id).await?;
-    Ok(answer(state, &file).await?)
+    let Completed { file, is_proven } = state.completion.complete(caller, completion, trace_id).await?;
+    if is_proven {
+        state.files.note_reading(caller, Action::LinkFile, &file);
+        return Ok(answer(state, &file).await?);
+    }
+    Ok(FileAnswer::without_secrets(&file, state.files.path(&file), state.files.bare_url(&file)))
 }
 
 /// Tries a file again that is in FAILURE.
 ///
 /// # Errors
 /// Those of the service.
-pub async fn retry(state: &ApiState, request: RetryRequest, trace_id: &str) -> Result<FileAnswer, FileError> {
+pub async fn retry(
+    state: &ApiState,
+    caller: &Caller,
+    request: RetryRequest,
+    trace_id: &str,
+) -> Result<FileAnswer, FileError> {
     let id = request.file_id.ok_or(FileError::NotFound)?;
-    let file = state.files.retry(id, request.credential, trace_id).await?;
+    let file = state.files.retry(caller, id, request.credential, trace_id).await?;
+    state.files.note_reading(caller, Action::LinkFile, &file);
     Ok(answer(state, &file).await?)
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::corrupt;
 use super::{Constraint, RepositoryError, Session, execute, horizon, on};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
-use crate::domain::{ChunkIndex, UploadId};
+use crate::domain::{ChunkIndex, FoundType, UploadId};
 
 /// How many rows one statement inserts.
 const ROWS_AT_ONCE: usize = 500;
@@ -31,6 +31,7 @@ struct Row {
     size: i64,
     checksum: Option<i64>,
     receipt: String,
+    found_type: Option<String>,
 }
 
 /// What is known of a chunk at `now`.
@@ -148,7 +149,7 @@ pub async fn acknowledge(
     chunk: &StoredChunk,
     writer: Uuid,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE upload_chunks SET size = ?, checksum = ?, receipt = ? \
+    let sql = "UPDATE upload_chunks SET size = ?, checksum = ?, receipt = ?, found_type = ? \
                WHERE upload_id = ? AND chunk_index = ? AND writer = ? AND receipt IS NULL \
                AND EXISTS (SELECT 1 FROM uploads WHERE uploads.id = ? AND uploads.state = 'open')";
     let rows = execute!(
@@ -157,6 +158,7 @@ pub async fn acknowledge(
         chunk.size,
         chunk.crc.map(u64::cast_signed),
         &chunk.receipt,
+        chunk.found.as_ref().map(FoundType::as_str),
         upload.0,
         chunk.index.get(),
         writer,
@@ -196,12 +198,27 @@ pub async fn adopt(
     Ok(())
 }
 
+/// How many bytes of an upload are acknowledged beside those of one chunk.
+///
+/// # Errors
+/// Those of the database.
+pub async fn size_of_others(
+    session: &mut impl Session,
+    upload: UploadId,
+    index: ChunkIndex,
+) -> Result<i64, RepositoryError> {
+    let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS SIGNED) FROM upload_chunks \
+               WHERE upload_id = ? AND chunk_index <> ? AND receipt IS NOT NULL";
+    let (size,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(upload.0).bind(index.get()).fetch_one(c).await)?;
+    Ok(size)
+}
+
 /// All chunks of an upload that are safe, in order.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn stored(session: &mut impl Session, upload: UploadId) -> Result<Vec<StoredChunk>, RepositoryError> {
-    let sql = "SELECT chunk_index, size, checksum, receipt FROM upload_chunks \
+    let sql = "SELECT chunk_index, size, checksum, receipt, found_type FROM upload_chunks \
                WHERE upload_id = ? AND receipt IS NOT NULL ORDER BY chunk_index";
     let rows: Vec<Row> = on!(session, c => sqlx::query_as(sql).bind(upload.0).fetch_all(c).await)?;
     let chunks = rows.into_iter().map(|row| {
@@ -210,6 +227,7 @@ pub async fn stored(session: &mut impl Session, upload: UploadId) -> Result<Vec<
             size: row.size,
             crc: row.checksum.map(i64::cast_unsigned),
             receipt: row.receipt,
+            found: row.found_type.map(FoundType::try_from).transpose().map_err(corrupt)?,
         })
     });
     chunks.collect()

@@ -9,16 +9,19 @@ use super::error::corrupt;
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::file::{File, FileStatus, Progress};
 use crate::domain::{
-    AppointmentId, ContentType, Credential, Detail, FileId, FileName, ObjectLocation, UploadId, UserId,
+    AppointmentId, ContentType, Credential, Detail, FileId, FileName, FoundType, ObjectLocation, UploadId, UserId,
 };
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
+    tenant: String,
     upload_id: Uuid,
+    grant_id: Option<Uuid>,
     filename: Option<String>,
     path: String,
     content_type: String,
+    found_type: Option<String>,
     size: i64,
     checksum: Option<i64>,
     claimed_checksum: Option<String>,
@@ -37,10 +40,13 @@ impl TryFrom<Row> for File {
     fn try_from(row: Row) -> Result<Self, RepositoryError> {
         Ok(Self {
             id: FileId(row.id),
+            tenant: row.tenant.parse().map_err(corrupt)?,
             upload_id: UploadId(row.upload_id),
+            grant_id: row.grant_id,
             filename: row.filename.as_deref().map(FileName::parse).transpose().map_err(corrupt)?,
             location: ObjectLocation::from_path(&row.path).map_err(corrupt)?,
             content_type: ContentType::parse(&row.content_type).map_err(corrupt)?,
+            found_type: row.found_type.map(FoundType::try_from).transpose().map_err(corrupt)?,
             size: row.size,
             crc: row.checksum.map(i64::cast_unsigned),
             claimed_checksum: row.claimed_checksum.map(|text| text.parse()).transpose().map_err(corrupt)?,
@@ -58,8 +64,8 @@ impl TryFrom<Row> for File {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT id, upload_id, filename, path, content_type, size, checksum, claimed_checksum, detail, ",
-            "credential, status, error, user_id, appointment_id, created_at FROM files WHERE ",
+            "SELECT id, tenant, upload_id, grant_id, filename, path, content_type, found_type, size, checksum, ",
+            "claimed_checksum, detail, credential, status, error, user_id, appointment_id, created_at FROM files WHERE ",
             $condition
         )
     };
@@ -70,17 +76,20 @@ macro_rules! select {
 /// # Errors
 /// Those of the database; [`super::Constraint::FileOfUpload`] when the upload has a file already.
 pub async fn insert(session: &mut impl Session, file: &File) -> Result<(), RepositoryError> {
-    let sql = "INSERT INTO files (id, upload_id, filename, path, content_type, size, checksum, claimed_checksum, \
-               detail, credential, status, error, user_id, appointment_id, created_at, updated_at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO files (id, tenant, upload_id, grant_id, filename, path, content_type, found_type, size, checksum, \
+               claimed_checksum, detail, credential, status, error, user_id, appointment_id, created_at, updated_at) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     execute!(
         session,
         sql,
         file.id.0,
+        file.tenant.as_str(),
         file.upload_id.0,
+        file.grant_id,
         file.filename.as_ref().map(FileName::as_str),
         file.location.to_string(),
         file.content_type.as_str(),
+        file.found_type.as_ref().map(FoundType::as_str),
         file.size,
         file.crc.map(u64::cast_signed),
         file.claimed_checksum.map(|checksum| checksum.to_string()),
@@ -129,6 +138,14 @@ pub async fn set_status(
     let sql = "UPDATE files SET status = ?, error = ?, updated_at = ? WHERE id = ? AND status IN (?, ?)";
     let rows = execute!(session, sql, to.as_str(), error, super::now(), id.0, from[0].as_str(), from[1].as_str())?;
     Ok(rows == 1)
+}
+
+/// Notes what a file's first bytes say that it is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_found_type(session: &mut impl Session, id: FileId, found: &FoundType) -> Result<(), RepositoryError> {
+    execute!(session, "UPDATE files SET found_type = ? WHERE id = ?", found.as_str(), id.0).map(drop)
 }
 
 /// Notes the CRC of a file that was not known before.

@@ -7,7 +7,9 @@ use super::error::corrupt;
 use super::{RepositoryError, Session, on};
 use crate::domain::file::ListedFile;
 use crate::domain::owner::{Appointment, ListedAppointment, User};
-use crate::domain::{AppointmentId, ContentType, Cursor, FileId, FileName, ObjectLocation, Page, Rows, UserId};
+use crate::domain::{
+    AppointmentId, ContentType, Cursor, FileId, FileName, ObjectLocation, Page, Rows, TenantId, UserId,
+};
 
 /// How many files an appointment in a list shows, as a number and in the statement below.
 const FILES_OF_APPOINTMENT: usize = 100;
@@ -57,9 +59,10 @@ macro_rules! select_files {
 pub const FILES_OF_USER: &str = select_files!("user_id");
 /// The files of an appointment.
 pub const FILES_OF_AN_APPOINTMENT: &str = select_files!("appointment_id");
-/// All users.
+/// All users of a tenant.
 pub const USERS: &str = "SELECT id, name, created_at, updated_at FROM users \
-                         WHERE created_at <= ? AND (created_at < ? OR id < ?) ORDER BY created_at DESC, id DESC LIMIT ?";
+                         WHERE tenant = ? AND created_at <= ? AND (created_at < ? OR id < ?) \
+                         ORDER BY created_at DESC, id DESC LIMIT ?";
 /// The appointments of a user, each with its newest files. `since` is when the last of those was made that a list shows.
 pub const APPOINTMENTS_OF_USER: &str = "SELECT a.id AS appointment_id, a.name, a.date, a.user_id, f.id, \
      f.filename, f.path, f.content_type, f.size, f.status, f.created_at \
@@ -71,7 +74,7 @@ pub const APPOINTMENTS_OF_USER: &str = "SELECT a.id AS appointment_id, a.name, a
      ORDER BY a.date DESC, a.id DESC, f.created_at DESC, f.id DESC";
 
 /// Before every row of any list: no clock is a day ahead. (Not the end of time, which MariaDB does not know.)
-fn start(page: Page) -> Cursor {
+pub(super) fn start(page: Page) -> Cursor {
     page.after.unwrap_or_else(|| Cursor { time: super::now() + TimeDelta::days(1), id: Uuid::max() })
 }
 
@@ -114,14 +117,14 @@ async fn files(
     Ok(Rows::of_page(files, page.limit, |file| Cursor { time: file.created_at, id: file.id.0 }))
 }
 
-/// All users, newest first.
+/// All users of a tenant, newest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn users(session: &mut impl Session, page: Page) -> Result<Rows<User>, RepositoryError> {
+pub async fn users(session: &mut impl Session, tenant: &TenantId, page: Page) -> Result<Rows<User>, RepositoryError> {
     let after = start(page);
     let rows: Vec<(Uuid, String, DateTime<Utc>, DateTime<Utc>)> = on!(session, c => {
-        let query = sqlx::query_as(USERS).bind(after.time).bind(after.time).bind(after.id);
+        let query = sqlx::query_as(USERS).bind(tenant.as_str()).bind(after.time).bind(after.time).bind(after.id);
         query.bind(page.limit + 1).fetch_all(c).await
     })?;
     let users = rows.into_iter().map(|(id, name, created_at, updated_at)| {

@@ -1,5 +1,6 @@
 //! All SQL of the service, and nothing else. Every statement is written once and runs on MySQL, MariaDB and SQLite.
 
+pub mod audit;
 pub mod backlog;
 pub mod chunks;
 mod database;
@@ -7,11 +8,14 @@ mod error;
 pub mod files;
 pub mod health;
 pub mod jobs;
+pub mod keys;
 pub mod leases;
 pub mod listings;
 pub mod owners;
 mod pools;
 pub mod removal;
+pub mod secrets;
+pub mod tenants;
 pub mod tidying;
 pub mod uploads;
 

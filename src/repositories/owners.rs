@@ -1,46 +1,65 @@
 //! Rows of `users` and `appointments`. Their lists are in [`super::listings`].
 
+use uuid::Uuid;
+
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::owner::{Appointment, User};
-use crate::domain::{AppointmentId, UserId};
+use crate::domain::{AppointmentId, TenantId, UserId};
 
-/// Whether there is such a user.
+/// Whether the tenant has such a user.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn user_exists(session: &mut impl Session, id: UserId) -> Result<bool, RepositoryError> {
-    let sql = "SELECT COUNT(*) FROM users WHERE id = ?";
-    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(id.0).fetch_one(c).await)?;
+pub async fn user_exists(session: &mut impl Session, tenant: &TenantId, id: UserId) -> Result<bool, RepositoryError> {
+    counts_one(session, "SELECT COUNT(*) FROM users WHERE id = ? AND tenant = ?", id.0, tenant).await
+}
+
+/// Whether the tenant has such an appointment.
+///
+/// # Errors
+/// Those of the database.
+pub async fn appointment_exists(
+    session: &mut impl Session,
+    tenant: &TenantId,
+    id: AppointmentId,
+) -> Result<bool, RepositoryError> {
+    let sql = "SELECT COUNT(*) FROM appointments a JOIN users u ON u.id = a.user_id WHERE a.id = ? AND u.tenant = ?";
+    counts_one(session, sql, id.0, tenant).await
+}
+
+async fn counts_one(
+    session: &mut impl Session,
+    sql: &'static str,
+    id: Uuid,
+    tenant: &TenantId,
+) -> Result<bool, RepositoryError> {
+    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(id).bind(tenant.as_str()).fetch_one(c).await)?;
     Ok(count == 1)
 }
 
-/// Whether there is such an appointment.
+/// Inserts a user of a tenant.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn appointment_exists(session: &mut impl Session, id: AppointmentId) -> Result<bool, RepositoryError> {
-    let sql = "SELECT COUNT(*) FROM appointments WHERE id = ?";
-    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(id.0).fetch_one(c).await)?;
-    Ok(count == 1)
+pub async fn insert_user(session: &mut impl Session, tenant: &TenantId, user: &User) -> Result<(), RepositoryError> {
+    let sql = "INSERT INTO users (id, tenant, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?)";
+    let User { id, name, created_at, updated_at } = user;
+    execute!(session, sql, id.0, tenant.as_str(), name.as_str(), created_at, updated_at).map(drop)
 }
 
-/// Inserts a user.
+/// Inserts an appointment, if its user is one of the tenant's; whether that is so.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert_user(session: &mut impl Session, user: &User) -> Result<(), RepositoryError> {
-    let sql = "INSERT INTO users (id, name, created_at, updated_at) VALUES (?, ?, ?, ?)";
-    execute!(session, sql, user.id.0, user.name.as_str(), user.created_at, user.updated_at).map(drop)
-}
-
-/// Inserts an appointment.
-///
-/// # Errors
-/// Those of the database; [`super::Constraint::ForeignKey`] when there is no such user.
-pub async fn insert_appointment(session: &mut impl Session, appointment: &Appointment) -> Result<(), RepositoryError> {
+pub async fn insert_appointment(
+    session: &mut impl Session,
+    tenant: &TenantId,
+    appointment: &Appointment,
+) -> Result<bool, RepositoryError> {
     let Appointment { id, name, date, user_id } = appointment;
-    let sql = "INSERT INTO appointments (id, name, date, user_id) VALUES (?, ?, ?, ?)";
-    execute!(session, sql, id.0, name.as_str(), date, user_id.0).map(drop)
+    let sql = "INSERT INTO appointments (id, name, date, user_id) \
+               SELECT ?, ?, ?, id FROM users WHERE id = ? AND tenant = ?";
+    Ok(execute!(session, sql, id.0, name.as_str(), date, user_id.0, tenant.as_str())? == 1)
 }
 
 /// Deletes a user and their appointments; whether there was one.

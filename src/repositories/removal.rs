@@ -3,8 +3,9 @@
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{RepositoryError, Session, Transaction, on};
-use crate::domain::{AppointmentId, FileId, JobId, UserId};
+use super::{RepositoryError, Session, Transaction, on, tenants};
+use crate::domain::audit::Action;
+use crate::domain::{AppointmentId, Caller, FileId, JobId, UserId};
 
 /// Runs a statement that ends with `IN` on these rows. Nothing but the number of places is made up; statements of so many
 /// lengths are not worth keeping prepared.
@@ -64,13 +65,14 @@ pub struct Kinds {
 }
 
 /// Deletes these files and inserts a job for each that removes what is in the store. The job bears the file's identifier
-/// and its subject is the upload. Those jobs; files that are gone already have none. The transaction must not have read
+/// and its subject is the upload; and notes who did it. Those jobs; files that are gone already have none. The transaction must not have read
 /// anything before, so that it sees what others have deleted.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn delete(
     tx: &mut Transaction,
+    caller: &Caller,
     files: &[FileId],
     kinds: Kinds,
     trace_id: &str,
@@ -79,7 +81,7 @@ pub async fn delete(
     let wanted: Vec<Uuid> = files.iter().map(|file| file.0).collect();
     // First a write that takes the rows' locks: whoever deletes the same files at once waits here, and finds none.
     on_rows!(tx, &wanted, "UPDATE files SET updated_at = ? WHERE id IN ", now);
-    let (ids, uploads) = existing(tx, &wanted).await?;
+    let (ids, uploads, bytes) = existing(tx, &wanted).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -107,18 +109,32 @@ pub async fn delete(
         now,
         now
     );
+    let address = caller.address.map(|address| address.to_string());
+    on_rows!(
+        tx,
+        &ids,
+        "INSERT INTO audit (at, tenant, actor, action, subject, address) \
+         SELECT ?, tenant, ?, ?, id, ? FROM files WHERE id IN ",
+        now,
+        caller.actor.to_string(),
+        Action::DeleteFile.as_str(),
+        address.clone()
+    );
     on_rows!(tx, &ids, "DELETE FROM files WHERE id IN ");
+    tenants::count(tx, &caller.tenant, -bytes, -i64::try_from(ids.len()).unwrap_or(i64::MAX)).await?;
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// Those of these files that are there, and their uploads.
-async fn existing(tx: &mut Transaction, wanted: &[Uuid]) -> Result<(Vec<Uuid>, Vec<Uuid>), RepositoryError> {
-    let sql = format!("SELECT id, upload_id FROM files WHERE id IN ({})", places(wanted));
-    let rows: Vec<(Uuid, Uuid)> = on!(tx, c => {
+/// Those of these files that are there, their uploads, and how many bytes they have together.
+async fn existing(tx: &mut Transaction, wanted: &[Uuid]) -> Result<(Vec<Uuid>, Vec<Uuid>, i64), RepositoryError> {
+    let sql = format!("SELECT id, upload_id, size FROM files WHERE id IN ({})", places(wanted));
+    let rows: Vec<(Uuid, Uuid, i64)> = on!(tx, c => {
         let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
         wanted.iter().fold(query, |query, id| query.bind(*id)).fetch_all(c).await
     })?;
-    Ok(rows.into_iter().unzip())
+    let bytes = rows.iter().map(|(_, _, size)| size).sum();
+    let (ids, uploads) = rows.into_iter().map(|(id, upload, _)| (id, upload)).unzip();
+    Ok((ids, uploads, bytes))
 }
 
 fn places(ids: &[Uuid]) -> String {

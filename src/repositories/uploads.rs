@@ -7,12 +7,15 @@ use uuid::Uuid;
 use super::error::corrupt;
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::upload::{Upload, UploadHints, UploadState};
+use crate::domain::upload_grant::UploadGrant;
 use crate::domain::{ObjectLocation, UploadId};
 use crate::failpoint;
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
+    tenant: String,
+    upload_grant: Option<Json<UploadGrant>>,
     state: String,
     chunk_size: i64,
     target_path: String,
@@ -28,6 +31,8 @@ impl TryFrom<Row> for Upload {
     fn try_from(row: Row) -> Result<Self, RepositoryError> {
         Ok(Self {
             id: UploadId(row.id),
+            tenant: row.tenant.parse().map_err(corrupt)?,
+            grant: row.upload_grant.map(|grant| grant.0),
             state: row.state.parse().map_err(corrupt)?,
             chunk_size: row.chunk_size,
             target: ObjectLocation::from_path(&row.target_path).map_err(corrupt)?,
@@ -39,7 +44,7 @@ impl TryFrom<Row> for Upload {
     }
 }
 
-const SELECT: &str = "SELECT id, state, chunk_size, target_path, storage_upload_id, hints, direct, \
+const SELECT: &str = "SELECT id, tenant, upload_grant, state, chunk_size, target_path, storage_upload_id, hints, direct, \
                       expires_at FROM uploads WHERE id = ?";
 
 /// Inserts a new upload.
@@ -47,12 +52,14 @@ const SELECT: &str = "SELECT id, state, chunk_size, target_path, storage_upload_
 /// # Errors
 /// Those of the database.
 pub async fn insert(session: &mut impl Session, upload: &Upload) -> Result<(), RepositoryError> {
-    let sql = "INSERT INTO uploads (id, state, chunk_size, target_path, storage_upload_id, hints, direct, \
-               created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO uploads (id, tenant, upload_grant, state, chunk_size, target_path, storage_upload_id, hints, \
+               direct, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     execute!(
         session,
         sql,
         upload.id.0,
+        upload.tenant.as_str(),
+        upload.grant.as_ref().map(Json),
         upload.state.as_str(),
         upload.chunk_size,
         upload.target.to_string(),

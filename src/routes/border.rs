@@ -11,6 +11,9 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 /// JSON is no document: opened as one, it loads nothing and stands in no other one's frame.
 const NO_DOCUMENT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// JSON is for who asked, and not for the next one that a cache on the way serves.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
 /// Adds the headers that a route has not set itself.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -21,6 +24,7 @@ pub(super) async fn protect(request: Request, next: Next) -> Response {
     headers.entry(header::REFERRER_POLICY).or_insert(NO_REFERRER);
     if is_json {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NO_DOCUMENT);
+        headers.entry(header::CACHE_CONTROL).or_insert(NOT_KEPT);
     }
     response
 }

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use async_stream::stream;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::errors::ApiError;
 use super::extract::proof::WithCredential;
 use super::observe::note_file;
 use crate::app::ApiState;
+use crate::domain::Caller;
 use crate::domain::file::Progress;
 use crate::dto::envelope::Error;
 use crate::dto::file::StatusAnswer;
@@ -24,6 +27,8 @@ use crate::handlers;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The pause after which a browser comes again when it has lost the connection.
 const COME_AGAIN: Duration = Duration::from_secs(1);
+/// The longest stream. Whoever comes again is asked again by what it is known.
+const LONGEST: Duration = Duration::from_mins(1);
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Proxies must not hold events back; nginx is told so by this header.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
@@ -31,7 +36,7 @@ const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferi
 /// How far a file is, as it happens
 ///
 /// Server-sent events: one for each change of the status, its data as `data` of the status route; after `SUCCESS` or
-/// `FAILURE` an event named `end`, and the stream ends. Who comes again with `Last-Event-ID` is told only what is new, and
+/// `FAILURE` an event named `end`, and the stream ends, as it does after a minute. Who comes again with `Last-Event-ID` is told only what is new, and
 /// gets a 204 when there is nothing to wait for.
 #[utoipa::path(
     get,
@@ -52,11 +57,12 @@ const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferi
 )]
 pub(super) async fn events(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     WithCredential { id, proof }: WithCredential,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     note_file(&id.to_string());
-    let progress = handlers::file::follow(&state, id, &proof).await?;
+    let progress = handlers::file::follow(&state, &caller, id, &proof).await?;
     let known = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let over = {
         let now = progress.borrow();
@@ -70,12 +76,14 @@ pub(super) async fn events(
     Ok(([UNBUFFERED], events).into_response())
 }
 
-/// The changes since the event `known`. When the service stops the stream breaks off, and the caller comes again.
+/// The changes since the event `known`. When the service stops, and after [`LONGEST`], the stream breaks off, and the caller
+/// comes again.
 fn changes(
     mut progress: watch::Receiver<Progress>,
     known: Option<String>,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Event, axum::Error>> {
+    let end = Instant::now() + LONGEST;
     stream! {
         let mut known = known.unwrap_or_default();
         loop {
@@ -89,7 +97,8 @@ fn changes(
                 yield event(&now).map(|event| event.event("end"));
                 return;
             }
-            let Some(Ok(())) = stop.run_until_cancelled(progress.changed()).await else { return };
+            let changed = timeout_at(end, progress.changed());
+            let Some(Ok(Ok(()))) = stop.run_until_cancelled(changed).await else { return };
         }
     }
 }

@@ -10,7 +10,7 @@ use super::extract::proof::WithCredential;
 use super::observe::{Trace, note_file};
 use super::owner::{Page, in_query};
 use crate::app::ApiState;
-use crate::domain::AppointmentId;
+use crate::domain::{AppointmentId, Caller};
 use crate::dto::envelope::{Deleted, Error, Listing, Success};
 use crate::dto::file::{FileAnswer, ListedFileAnswer, StatusAnswer};
 use crate::dto::page::{parse_page, parse_page_of_user};
@@ -36,10 +36,11 @@ use crate::handlers;
 )]
 pub(super) async fn get(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     WithCredential { id, proof }: WithCredential,
 ) -> Result<Json<Success<FileAnswer>>, ApiError> {
     note_file(&id.to_string());
-    Ok(Json(Success::new(handlers::file::get(&state, id, &proof).await?)))
+    Ok(Json(Success::new(handlers::file::get(&state, &caller, id, &proof).await?)))
 }
 
 /// How far a file is
@@ -60,10 +61,11 @@ pub(super) async fn get(
 )]
 pub(super) async fn status(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     WithCredential { id, proof }: WithCredential,
 ) -> Result<Json<Success<StatusAnswer>>, ApiError> {
     note_file(&id.to_string());
-    Ok(Json(Success::new(handlers::file::status(&state, id, &proof).await?)))
+    Ok(Json(Success::new(handlers::file::status(&state, &caller, id, &proof).await?)))
 }
 
 /// The files of a user
@@ -83,9 +85,13 @@ pub(super) async fn status(
         (status = 503, body = Error)
     )
 )]
-pub(super) async fn of_user(State(state): State<ApiState>, QueryFields(fields): QueryFields) -> Page<ListedFileAnswer> {
+pub(super) async fn of_user(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    QueryFields(fields): QueryFields,
+) -> Page<ListedFileAnswer> {
     let (user, page) = parse_page_of_user(&fields).map_err(in_query)?;
-    Ok(Json(Listing::new(handlers::owner::files_of_user(&state, user, page).await?)))
+    Ok(Json(Listing::new(handlers::owner::files_of_user(&state, &caller, user, page).await?)))
 }
 
 /// The files of an appointment
@@ -107,11 +113,12 @@ pub(super) async fn of_user(State(state): State<ApiState>, QueryFields(fields): 
 )]
 pub(super) async fn of_appointment(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     PathId(id): PathId<AppointmentId>,
     QueryFields(fields): QueryFields,
 ) -> Page<ListedFileAnswer> {
     let page = parse_page(&fields).map_err(in_query)?;
-    Ok(Json(Listing::new(handlers::owner::files_of_appointment(&state, id, page).await?)))
+    Ok(Json(Listing::new(handlers::owner::files_of_appointment(&state, &caller, id, page).await?)))
 }
 
 /// Delete a file
@@ -135,10 +142,11 @@ pub(super) async fn of_appointment(
 )]
 pub(super) async fn delete(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     WithCredential { id, proof }: WithCredential,
     Extension(trace): Extension<Trace>,
 ) -> Result<Json<Success<Deleted>>, ApiError> {
     note_file(&id.to_string());
-    handlers::file::delete(&state, id, &proof, &trace.0).await?;
+    handlers::file::delete(&state, &caller, id, &proof, &trace.0).await?;
     Ok(Json(Success::with_message(Deleted { id: id.0 }, "File deleted successfully.")))
 }

@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tower::ServiceExt;
 
+use super::origin::TrustedProxies;
 use super::{Api, observe, without_trailing_slash};
 use crate::handlers;
 use crate::services::levels::LevelService;
@@ -24,7 +25,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(levels: LevelService) -> 
 #[must_use]
 pub fn worker_api(levels: LevelService) -> Api {
     routes::<()>(levels)
-        .layer(from_fn(observe::request))
+        .layer(from_fn_with_state(TrustedProxies::default(), observe::request))
         .map_request(without_trailing_slash as fn(axum::http::Request<hyper::body::Incoming>) -> axum::extract::Request)
 }
 

@@ -1,5 +1,6 @@
 //! Paths, extractors and the API's description; the one place that knows HTTP.
 
+mod access;
 pub mod admission;
 mod border;
 mod docs;
@@ -11,12 +12,17 @@ mod file;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod health;
+mod keys;
 pub mod metrics;
 mod observe;
+pub mod origin;
 mod owner;
 mod page;
+mod rates;
 mod resume;
+mod rules;
 mod upload;
+mod usage;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +31,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use tower::ServiceExt;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +42,8 @@ use utoipa_axum::routes;
 
 use self::admission::Admission;
 use self::errors::ApiError;
+use self::origin::TrustedProxies;
+use self::rates::Rates;
 use crate::app::ApiState;
 use crate::domain::FileId;
 
@@ -53,6 +62,7 @@ fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
         .routes(routes!(upload::chunk))
         .routes(routes!(upload::complete))
         .routes(routes!(upload::retry))
+        .routes(routes!(keys::token))
         .routes(routes!(file::get))
         .routes(routes!(file::status))
         .routes(routes!(file::of_user))
@@ -66,12 +76,17 @@ fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
         .routes(routes!(resume::chunk))
         .routes(routes!(resume::urls))
         .routes(routes!(download::download))
-        .routes(routes!(events::events));
-    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(events::events))
+        .routes(routes!(usage::usage))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke));
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .nest(BASE_PATH, api)
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .split_for_parts()
+        .split_for_parts();
+    access::describe(&mut description);
+    (router, description)
 }
 
 /// The description of the API (OpenAPI 3.1), as JSON.
@@ -87,7 +102,7 @@ pub type Api = MapRequest<Router, fn(axum::http::Request<Incoming>) -> Request>;
 
 /// All routes on this state.
 #[must_use]
-pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
+pub fn api(state: ApiState, cors_origins: &[String], trusted_proxies: &[IpNet]) -> Api {
     let (router, description) = described();
     let router = router
         .merge(docs::routes(&description))
@@ -95,12 +110,13 @@ pub fn api(state: ApiState, cors_origins: &[String]) -> Api {
         .merge(page::routes())
         .fallback(page::file)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state((state.access.clone(), Rates::new(&state.limits)), access::authorize))
         .layer(from_fn_with_state(state.clone(), only_when_prepared))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Admission::new(state.limits), admission::admit))
         .layer(cors(cors_origins))
         .layer(from_fn(border::protect))
-        .layer(from_fn(observe::request));
+        .layer(from_fn_with_state(TrustedProxies::new(trusted_proxies), observe::request));
     router.with_state(state).map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)
 }
 
@@ -155,5 +171,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_LENGTH,
             header::CONTENT_RANGE,
             header::ETAG,
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
         ]))
 }

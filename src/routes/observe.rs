@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -18,6 +18,7 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::admission::Admitted;
+use super::origin::{Origin, Peer, TrustedProxies};
 use crate::telemetry::metrics::{HTTP_IN_FLIGHT, HTTP_RECEIVED, HTTP_SECONDS, HTTP_SENT, Held};
 use crate::telemetry::traces::{self, TRACE_PARENT};
 
@@ -40,8 +41,12 @@ pub(super) fn note_file(id: &str) {
 }
 
 /// Gives the request its identifiers, and records it once its answer is sent or given up.
-pub(super) async fn request(mut request: Request, next: Next) -> Response {
+pub(super) async fn request(State(proxies): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(&request);
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        let origin = proxies.origin(*peer, request.headers());
+        request.extensions_mut().insert(origin);
+    }
     let (mut seen, trace) = Seen::begin(&request, &request_id);
     request.extensions_mut().insert(trace);
     let received = counter!(HTTP_RECEIVED, "route" => Arc::clone(&seen.route));
@@ -114,6 +119,7 @@ impl Seen {
             trace_id = Empty,
             upload_id = Empty,
             file_id = Empty,
+            client = request.extensions().get::<Origin>().map(|origin| tracing::field::display(origin.0)),
         );
         let given = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
         let (trace, trace_id) = traces::continued(&span, given.unwrap_or_default());

@@ -9,7 +9,7 @@ use super::extract::path_id::PathId;
 use super::observe::Trace;
 use super::upload::{Answer, in_body};
 use crate::app::ApiState;
-use crate::domain::{AppointmentId, UserId};
+use crate::domain::{AppointmentId, Caller, UserId};
 use crate::dto::envelope::{Deleted, Error, Listing, Success};
 use crate::dto::owner::{AppointmentAnswer, AppointmentForm, UserAnswer, UserForm, parse_appointment, parse_user};
 use crate::dto::page::{parse_page, parse_page_of_user};
@@ -32,9 +32,13 @@ pub(super) type Page<T> = Result<Json<Listing<T>>, ApiError>;
         (status = 503, body = Error)
     )
 )]
-pub(super) async fn create_user(State(state): State<ApiState>, FormFields(fields): FormFields) -> Answer<UserAnswer> {
+pub(super) async fn create_user(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    FormFields(fields): FormFields,
+) -> Answer<UserAnswer> {
     let name = parse_user(&fields).map_err(in_body)?;
-    Ok(Json(Success::new(handlers::owner::create_user(&state, name).await?)))
+    Ok(Json(Success::new(handlers::owner::create_user(&state, &caller, name).await?)))
 }
 
 /// All users
@@ -48,9 +52,13 @@ pub(super) async fn create_user(State(state): State<ApiState>, FormFields(fields
     ),
     responses((status = 200, body = Listing<UserAnswer>), (status = 422, body = Error), (status = 503, body = Error))
 )]
-pub(super) async fn users(State(state): State<ApiState>, QueryFields(fields): QueryFields) -> Page<UserAnswer> {
+pub(super) async fn users(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    QueryFields(fields): QueryFields,
+) -> Page<UserAnswer> {
     let page = parse_page(&fields).map_err(in_query)?;
-    Ok(Json(Listing::new(handlers::owner::users(&state, page).await?)))
+    Ok(Json(Listing::new(handlers::owner::users(&state, &caller, page).await?)))
 }
 
 /// Delete a user
@@ -65,10 +73,11 @@ pub(super) async fn users(State(state): State<ApiState>, QueryFields(fields): Qu
 )]
 pub(super) async fn delete_user(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     PathId(id): PathId<UserId>,
     Extension(trace): Extension<Trace>,
 ) -> Answer<Deleted> {
-    handlers::owner::delete_user(&state, id, &trace.0).await?;
+    handlers::owner::delete_user(&state, &caller, id, &trace.0).await?;
     Ok(Json(Success::with_message(Deleted { id: id.0 }, "User deleted successfully.")))
 }
 
@@ -88,10 +97,11 @@ pub(super) async fn delete_user(
 )]
 pub(super) async fn create_appointment(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     FormFields(fields): FormFields,
 ) -> Answer<AppointmentAnswer> {
     let (name, user_id) = parse_appointment(&fields).map_err(in_body)?;
-    Ok(Json(Success::new(handlers::owner::create_appointment(&state, name, user_id).await?)))
+    Ok(Json(Success::new(handlers::owner::create_appointment(&state, &caller, name, user_id).await?)))
 }
 
 /// The appointments of a user
@@ -115,10 +125,11 @@ pub(super) async fn create_appointment(
 )]
 pub(super) async fn appointments(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     QueryFields(fields): QueryFields,
 ) -> Page<AppointmentAnswer> {
     let (user, page) = parse_page_of_user(&fields).map_err(in_query)?;
-    Ok(Json(Listing::new(handlers::owner::appointments(&state, user, page).await?)))
+    Ok(Json(Listing::new(handlers::owner::appointments(&state, &caller, user, page).await?)))
 }
 
 /// Delete an appointment
@@ -133,10 +144,11 @@ pub(super) async fn appointments(
 )]
 pub(super) async fn delete_appointment(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     PathId(id): PathId<AppointmentId>,
     Extension(trace): Extension<Trace>,
 ) -> Answer<Deleted> {
-    handlers::owner::delete_appointment(&state, id, &trace.0).await?;
+    handlers::owner::delete_appointment(&state, &caller, id, &trace.0).await?;
     Ok(Json(Success::with_message(Deleted { id: id.0 }, "Appointment deleted successfully.")))
 }
 

@@ -9,6 +9,7 @@ use super::extract::upload_id::UploadPath;
 use super::observe::{Trace, note_upload};
 use super::upload::{Answer, CHUNK_IS_SAFE, in_body};
 use crate::app::ApiState;
+use crate::domain::Caller;
 use crate::dto::envelope::{Error, Success};
 use crate::dto::resume::{AbortAnswer, UploadAnswer, UrlsAnswer, UrlsForm};
 use crate::dto::upload::ChunkAnswer;
@@ -25,8 +26,12 @@ use crate::services::uploads::{IncomingChunk, UploadError};
     params(("upload_id" = uuid::Uuid, Path, description = "The upload's identifier")),
     responses((status = 200, body = Success<UploadAnswer>), (status = 422, body = Error), (status = 503, body = Error))
 )]
-pub(super) async fn received(State(state): State<ApiState>, UploadPath(id): UploadPath) -> Answer<UploadAnswer> {
-    Ok(Json(Success::new(handlers::upload::received(&state, id).await?)))
+pub(super) async fn received(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    UploadPath(id): UploadPath,
+) -> Answer<UploadAnswer> {
+    Ok(Json(Success::new(handlers::upload::received(&state, &caller, id).await?)))
 }
 
 /// Send a chunk as the raw body
@@ -53,12 +58,16 @@ pub(super) async fn received(State(state): State<ApiState>, UploadPath(id): Uplo
         (status = 507, description = "No space left", body = Error)
     )
 )]
-pub(super) async fn chunk(State(state): State<ApiState>, chunk: RawChunk) -> Answer<ChunkAnswer> {
+pub(super) async fn chunk(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    chunk: RawChunk,
+) -> Answer<ChunkAnswer> {
     let RawChunk { upload_id, index, sha256, link, body } = chunk;
     let upload_id = upload_id.ok_or(UploadError::NotFound)?;
     note_upload(&upload_id.to_string());
     let chunk = IncomingChunk { upload_id, index, declared_size: None, sha256, link, body };
-    let answer = handlers::upload::put(&state, chunk).await?;
+    let answer = handlers::upload::put(&state, &caller, chunk).await?;
     Ok(Json(Success::with_message(answer, CHUNK_IS_SAFE)))
 }
 
@@ -82,11 +91,12 @@ pub(super) async fn chunk(State(state): State<ApiState>, chunk: RawChunk) -> Ans
 )]
 pub(super) async fn urls(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     UploadPath(id): UploadPath,
     FormFields(fields): FormFields,
 ) -> Answer<UrlsAnswer> {
     let form = UrlsForm::parse(&fields).map_err(in_body)?;
-    Ok(Json(Success::new(handlers::upload::urls(&state, id, form).await?)))
+    Ok(Json(Success::new(handlers::upload::urls(&state, &caller, id, form).await?)))
 }
 
 /// Give up an upload
@@ -106,9 +116,10 @@ pub(super) async fn urls(
 )]
 pub(super) async fn abort(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     UploadPath(id): UploadPath,
     Extension(trace): Extension<Trace>,
 ) -> Answer<AbortAnswer> {
-    let answer = handlers::upload::abort(&state, id, &trace.0).await?;
+    let answer = handlers::upload::abort(&state, &caller, id, &trace.0).await?;
     Ok(Json(Success::with_message(answer, "The upload is given up.")))
 }

@@ -8,6 +8,7 @@ use super::extract::chunk_form::ChunkUpload;
 use super::extract::fields::FormFields;
 use super::observe::{Trace, note_file, note_upload};
 use crate::app::ApiState;
+use crate::domain::Caller;
 use crate::dto::envelope::{Error, Success};
 use crate::dto::file::FileAnswer;
 use crate::dto::upload::{
@@ -39,9 +40,13 @@ pub(super) type Answer<T> = Result<Json<Success<T>>, ApiError>;
         (status = 503, body = Error)
     )
 )]
-pub(super) async fn init(State(state): State<ApiState>, FormFields(fields): FormFields) -> Answer<InitAnswer> {
+pub(super) async fn init(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    FormFields(fields): FormFields,
+) -> Answer<InitAnswer> {
     let request = InitRequest::parse(&fields).map_err(in_body)?;
-    let answer = handlers::upload::init(&state, request).await?;
+    let answer = handlers::upload::init(&state, &caller, request).await?;
     note_upload(&answer.upload_id);
     Ok(Json(Success::new(answer)))
 }
@@ -64,11 +69,15 @@ pub(super) async fn init(State(state): State<ApiState>, FormFields(fields): Form
         (status = 507, description = "No space left", body = Error)
     )
 )]
-pub(super) async fn chunk(State(state): State<ApiState>, chunk: ChunkUpload) -> Answer<ChunkAnswer> {
+pub(super) async fn chunk(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    chunk: ChunkUpload,
+) -> Answer<ChunkAnswer> {
     if let Some(id) = chunk.fields.upload_id {
         note_upload(&id.to_string());
     }
-    let answer = handlers::upload::chunk(&state, chunk.fields, chunk.body).await?;
+    let answer = handlers::upload::chunk(&state, &caller, chunk.fields, chunk.body).await?;
     Ok(Json(Success::with_message(answer, CHUNK_IS_SAFE)))
 }
 
@@ -93,6 +102,7 @@ pub(super) async fn chunk(State(state): State<ApiState>, chunk: ChunkUpload) -> 
 )]
 pub(super) async fn complete(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Extension(trace): Extension<Trace>,
     FormFields(fields): FormFields,
 ) -> Answer<FileAnswer> {
@@ -100,7 +110,7 @@ pub(super) async fn complete(
     if let Some(completion) = &request.0 {
         note_upload(&completion.upload_id.to_string());
     }
-    let answer = handlers::upload::complete(&state, request, &trace.0).await?;
+    let answer = handlers::upload::complete(&state, &caller, request, &trace.0).await?;
     note_file(&answer.id.to_string());
     Ok(Json(Success::new(answer)))
 }
@@ -125,6 +135,7 @@ pub(super) async fn complete(
 )]
 pub(super) async fn retry(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Extension(trace): Extension<Trace>,
     FormFields(fields): FormFields,
 ) -> Answer<FileAnswer> {
@@ -132,7 +143,7 @@ pub(super) async fn retry(
     if let Some(id) = request.file_id {
         note_file(&id.to_string());
     }
-    let answer = handlers::upload::retry(&state, request, &trace.0).await?;
+    let answer = handlers::upload::retry(&state, &caller, request, &trace.0).await?;
     Ok(Json(Success::new(answer)))
 }
 

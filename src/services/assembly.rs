@@ -1,15 +1,19 @@
 //! What the jobs do with an upload's bytes: make one object of them, and remove what is left over.
 
+use futures::TryStreamExt;
+
 use super::Ports;
 use super::cause::Cause;
 use super::ledger::JobOutcome;
 use super::proof::{self, DAMAGED, Unproven};
 use super::uploads::direct::gathering;
+use crate::config::ContentCheck;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file::File;
+use crate::domain::found_type::{FoundType, HEAD};
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
-use crate::domain::{FileId, UploadId};
+use crate::domain::{FileExtension, FileId, UploadId};
 use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
@@ -23,13 +27,14 @@ const DOUBTFUL_ATTEMPTS: i64 = 3;
 #[derive(Clone)]
 pub struct AssemblyService {
     ports: Ports,
+    check: ContentCheck,
 }
 
 impl AssemblyService {
     /// A service on these ports.
     #[must_use]
-    pub fn new(ports: Ports) -> Self {
-        Self { ports }
+    pub fn new(ports: Ports, check: ContentCheck) -> Self {
+        Self { ports, check }
     }
 
     /// Makes the object of a file and checks its size and its checksums.
@@ -50,7 +55,9 @@ impl AssemblyService {
             }
             Err(Unproven::Storage(error)) => outcome_of(&error),
             Err(Unproven::Missing) => JobOutcome::Retry(Cause::other("the object is not there after it was made")),
-            Err(refuted @ Unproven::Refuted { .. }) => self.refuse(&file, &upload, &chunks, &refuted).await,
+            Err(refuted @ (Unproven::Refuted { .. } | Unproven::OtherType { .. })) => {
+                self.refuse(&file, &upload, &chunks, &refuted).await
+            }
         }
     }
 
@@ -74,7 +81,35 @@ impl AssemblyService {
         failpoint::reach("assemble.begun");
         self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
         failpoint::reach("assemble.made");
-        proof::prove(&self.ports.storage, file).await
+        let crc = proof::prove(&self.ports.storage, file).await?;
+        self.look(file).await?;
+        Ok(crc)
+    }
+
+    /// Looks at the first bytes of a file where nobody did while they came in.
+    async fn look(&self, file: &File) -> Result<(), Unproven> {
+        if self.check == ContentCheck::Off || file.found_type.is_some() {
+            return Ok(());
+        }
+        let size = usize::try_from(file.size).unwrap_or(usize::MAX).min(HEAD);
+        let mut head = Vec::with_capacity(size);
+        if size > 0 {
+            let mut blocks = self.ports.storage.read(&file.location, Some(0..size as u64)).await?.blocks;
+            while let Some(block) = blocks.try_next().await.map_err(StorageError::Body)? {
+                head.extend_from_slice(&block);
+            }
+        }
+        let found = FoundType::of(&head);
+        let extension = file.location.key.rsplit('.').next().and_then(|text| FileExtension::any(text).ok());
+        let fits = extension.is_none_or(|extension| found.fits(extension, &file.content_type));
+        if !fits && self.check == ContentCheck::Reject {
+            return Err(Unproven::OtherType { found });
+        }
+        let noted = async {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            files::set_found_type(&mut database, file.id, &found).await
+        };
+        noted.await.map_err(|error| StorageError::Unavailable(error.to_string()).into())
     }
 
     /// Ends a file whose bytes are not what they should be. Nothing of them is kept, so that nobody is served any.

@@ -50,7 +50,7 @@ async fn probe(storage: &SharedStorage, bucket: Visibility) -> Result<(), Storag
     let index = ChunkIndex::try_from(0).map_err(|error| StorageError::Refused(error.to_string()))?;
     let receipt = storage.put_chunk(&gathering, index, Body::from_bytes(Bytes::from_static(PROBE)), false).await?;
     let size = i64::try_from(PROBE.len()).unwrap_or(0);
-    let chunks = [StoredChunk { index, size, crc: None, receipt }];
+    let chunks = [StoredChunk { index, size, crc: None, receipt, found: None }];
     let assembly = Assembly {
         target: target.clone(),
         size,

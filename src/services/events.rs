@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::files::{FileError, FileService, Proof};
-use crate::domain::FileId;
 use crate::domain::file::Progress;
+use crate::domain::{Caller, FileId};
 use crate::repositories::{Database, RepositoryError, files};
 
 /// The pause between two looks while somebody has just begun to wait: most files are done within a moment.
@@ -48,8 +48,13 @@ impl EventService {
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn follow(&self, id: FileId, proof: &Proof) -> Result<watch::Receiver<Progress>, FileError> {
-        self.files.get(id, proof).await?;
+    pub async fn follow(
+        &self,
+        caller: &Caller,
+        id: FileId,
+        proof: &Proof,
+    ) -> Result<watch::Receiver<Progress>, FileError> {
+        self.files.get(caller, id, proof).await?;
         let found = files::progress(&mut self.database.reader().await?, &[id]).await?;
         let (_, progress) = found.into_iter().next().ok_or(FileError::NotFound)?;
         let mut watched = self.lock();

@@ -2,16 +2,20 @@
 
 use std::ops::Range;
 
+use super::audit::AuditService;
 use super::ledger::Announcer;
 use super::links::{LinkProof, LinkService, LinkedFile};
 use super::removal::delete_files;
 use super::{Failure, Ports};
+use crate::domain::audit::{Action, Entry};
 use crate::domain::body::Body;
 use crate::domain::file::{File, FileStatus, ListedFile};
-use crate::domain::{Credential, FileId, JobId, Visibility};
+use crate::domain::{Caller, Credential, FileId, JobId, Visibility};
 use crate::jobs::assemble_file;
 use crate::repositories::removal::Doomed;
-use crate::repositories::{Deadlocked, Durability, RepositoryError, Transaction, files, in_transaction, jobs};
+use crate::repositories::{
+    Deadlocked, Durability, RepositoryError, Transaction, audit, files, in_transaction, jobs, now,
+};
 use crate::storage::StorageError;
 
 /// Why a caller did not get what it asked of a file.
@@ -20,6 +24,9 @@ pub enum FileError {
     /// There is no such file.
     #[error("there is no such file")]
     NotFound,
+    /// The caller shows nothing by which it may see a file that is not public.
+    #[error("a key or a link is needed")]
+    Unauthorized,
     /// The file is private and the caller did not prove that it may see it.
     #[error("permission denied")]
     Forbidden,
@@ -64,23 +71,42 @@ pub struct FileService {
     ports: Ports,
     announcer: Announcer,
     links: LinkService,
+    audit: AuditService,
 }
 
 impl FileService {
     /// A service on these ports.
     #[must_use]
-    pub fn new(ports: Ports, announcer: Announcer, links: LinkService) -> Self {
-        Self { ports, announcer, links }
+    pub fn new(ports: Ports, announcer: Announcer, links: LinkService, audit: AuditService) -> Self {
+        Self { ports, announcer, links, audit }
     }
 
     /// A file that the caller may see.
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn get(&self, id: FileId, proof: &Proof) -> Result<File, FileError> {
-        let mut database = self.ports.database.reader().await?;
-        let file = files::find(&mut database, id).await?.ok_or(FileError::NotFound)?;
+    pub async fn get(&self, caller: &Caller, id: FileId, proof: &Proof) -> Result<File, FileError> {
+        let file = self.find(id).await?.filter(|file| caller.sees_file(file)).ok_or(FileError::NotFound)?;
         if self.admits(&file, proof) { Ok(file) } else { Err(FileError::Forbidden) }
+    }
+
+    async fn find(&self, id: FileId) -> Result<Option<File>, FileError> {
+        Ok(files::find(&mut self.ports.database.reader().await?, id).await?)
+    }
+
+    /// A file that the caller may download. Public ones are there for everyone, and a link is for whoever has it; beyond
+    /// those a stranger cannot tell what there is.
+    async fn downloadable(&self, caller: &Caller, id: FileId, proof: &Proof) -> Result<File, FileError> {
+        let found = self.find(id).await?;
+        let by_link = matches!(proof, Proof::Link(link) if self.links.verify_download(id, link));
+        match found {
+            Some(file) if by_link || file.credential.is_none() && is_there_for(caller, &file) => Ok(file),
+            Some(file) if caller.sees_file(&file) && self.admits(&file, proof) => Ok(file),
+            Some(file) if caller.sees_file(&file) => Err(FileError::Forbidden),
+            _ if by_link || !caller.is_stranger() => Err(FileError::NotFound),
+            _ if matches!(proof, Proof::Link(_)) => Err(FileError::Forbidden),
+            _ => Err(FileError::Unauthorized),
+        }
     }
 
     fn admits(&self, file: &File, proof: &Proof) -> bool {
@@ -106,6 +132,19 @@ impl FileService {
         self.links.download_url(&LinkedFile::from(file)).await
     }
 
+    /// The address of the bytes of a file; of a private one, it asks for the credential.
+    #[must_use]
+    pub fn bare_url(&self, file: &File) -> String {
+        self.links.bare_url(file.id)
+    }
+
+    /// Notes that the caller reads a private file, or gets a link to it.
+    pub fn note_reading(&self, caller: &Caller, action: Action, file: &File) {
+        if file.credential.is_some() {
+            self.audit.note_reading(caller, action, file);
+        }
+    }
+
     /// A link to the bytes of a file in a list; none for a private one, because nobody has shown its credential.
     ///
     /// # Errors
@@ -121,8 +160,8 @@ impl FileService {
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn stored(&self, id: FileId, proof: &Proof) -> Result<File, FileError> {
-        let file = self.get(id, proof).await?;
+    pub async fn stored(&self, caller: &Caller, id: FileId, proof: &Proof) -> Result<File, FileError> {
+        let file = self.downloadable(caller, id, proof).await?;
         if file.status == FileStatus::Success { Ok(file) } else { Err(FileError::NotStored(file.status)) }
     }
 
@@ -145,9 +184,9 @@ impl FileService {
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn delete(&self, id: FileId, proof: &Proof, trace_id: &str) -> Result<(), FileError> {
-        self.get(id, proof).await?;
-        match delete_files(&self.ports, &self.announcer, Doomed::File(id), trace_id).await? {
+    pub async fn delete(&self, caller: &Caller, id: FileId, proof: &Proof, trace_id: &str) -> Result<(), FileError> {
+        self.get(caller, id, proof).await?;
+        match delete_files(&self.ports, &self.announcer, caller, Doomed::File(id), trace_id).await? {
             0 => Err(FileError::NotFound),
             _ => Ok(()),
         }
@@ -157,24 +196,36 @@ impl FileService {
     ///
     /// # Errors
     /// See [`FileError`].
-    pub async fn retry(&self, id: FileId, credential: Option<Credential>, trace_id: &str) -> Result<File, FileError> {
-        let file = self.get(id, &Proof::Credential(credential)).await?;
+    pub async fn retry(
+        &self,
+        caller: &Caller,
+        id: FileId,
+        credential: Option<Credential>,
+        trace_id: &str,
+    ) -> Result<File, FileError> {
+        let file = self.get(caller, id, &Proof::Credential(credential)).await?;
         match file.status {
             FileStatus::Success => return Err(FileError::AlreadyStored),
             FileStatus::Pending | FileStatus::Started => return Err(FileError::OnItsWay),
             FileStatus::Failure => {}
         }
-        let job_id = in_transaction!(self.ports.database, Durability::Full, tx => requeue(tx, id, trace_id))?;
+        let job_id = in_transaction!(self.ports.database, Durability::Full, tx => requeue(tx, caller, id, trace_id))?;
         self.announcer.announce(job_id, trace_id);
         Ok(File { status: FileStatus::Pending, error: None, ..file })
     }
 }
 
-async fn requeue(tx: &mut Transaction, id: FileId, trace_id: &str) -> Result<JobId, FileError> {
+/// A public file is there for everyone once it can be downloaded; until then for those alone who see it.
+fn is_there_for(caller: &Caller, file: &File) -> bool {
+    file.status == FileStatus::Success || caller.sees_file(file)
+}
+
+async fn requeue(tx: &mut Transaction, caller: &Caller, id: FileId, trace_id: &str) -> Result<JobId, FileError> {
     let from = [FileStatus::Failure, FileStatus::Failure];
     if !files::set_status(tx, id, from, FileStatus::Pending, None).await? {
         return Err(FileError::OnItsWay);
     }
+    audit::insert(tx, &Entry::of(caller, Action::RetryFile, id, now())).await?;
     let job = jobs::requeue(tx, assemble_file::NAME, id.0, trace_id).await?;
     job.ok_or(FileError::OnItsWay)
 }

@@ -1,5 +1,6 @@
 //! Download links: the store's own where it serves objects, else this service's download route.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,39 +12,55 @@ use url::Url;
 use super::Failure;
 use crate::domain::file::{File, ListedFile};
 use crate::domain::{ChunkIndex, ContentType, FileId, FileName, ObjectLocation, UploadId, Visibility};
+use crate::repositories::{Database, Durability, RepositoryError, secrets};
 use crate::storage::{LinkOptions, SharedStorage};
 
+/// What the database calls the key.
+const KEY: &str = "links";
+const KEY_BYTES: usize = 32;
+
 /// Proves that this service gave out a link: HMAC-SHA-256 (RFC 2104) over what the link is for and its end.
-#[derive(Debug, Clone)]
+/// The key is a random one of the database, so that all nodes have the same.
+#[derive(Debug, Clone, Default)]
 pub struct Signer {
-    key: SecretSlice<u8>,
+    key: Arc<OnceLock<SecretSlice<u8>>>,
 }
 
 impl Signer {
-    /// A signer with this key.
-    #[must_use]
-    pub fn new(key: Vec<u8>) -> Self {
-        Self { key: key.into() }
+    /// Gets the key out of the database, where whoever comes first makes it. Before that nothing is signed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn load(&self, database: &Database) -> Result<(), RepositoryError> {
+        let mut session = database.writer(Durability::Full).await?;
+        let key = secrets::find_or_insert(&mut session, KEY, &rand::random::<[u8; KEY_BYTES]>()).await?;
+        // Loaded again, it is the same.
+        let _ = self.key.set(key.into());
+        Ok(())
     }
 
-    fn mac(&self, purpose: &str, expires: i64) -> Hmac<Sha256> {
-        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose_secret());
-        let mut mac = mac.unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    fn mac(&self, purpose: &str, expires: i64) -> Option<Hmac<Sha256>> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.get()?.expose_secret()).ok()?;
         mac.update(format!("{purpose} {expires}").as_bytes());
-        mac
+        Some(mac)
     }
 
     /// The signature of a link for `purpose` that ends at `expires`, in seconds since 1970.
-    #[must_use]
-    pub fn sign(&self, purpose: &str, expires: i64) -> String {
-        hex::encode(self.mac(purpose, expires).finalize().into_bytes())
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] before the key is loaded.
+    pub fn sign(&self, purpose: &str, expires: i64) -> Result<String, Failure> {
+        let mac =
+            self.mac(purpose, expires).ok_or_else(|| Failure::Broken("there is no key for signing yet".into()))?;
+        Ok(hex::encode(mac.finalize().into_bytes()))
     }
 
     /// Whether a signature is ours and its time is not over. The time taken tells nothing about the signature.
     #[must_use]
     pub fn verify(&self, purpose: &str, expires: i64, signature: &str) -> bool {
         let Ok(signature) = hex::decode(signature) else { return false };
-        self.mac(purpose, expires).verify_slice(&signature).is_ok() && expires > Utc::now().timestamp()
+        let is_ours = self.mac(purpose, expires).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
+        is_ours && expires > Utc::now().timestamp()
     }
 }
 
@@ -102,17 +119,24 @@ impl LinkService {
         if let Some(link) = self.storage.signed_link(file.location, &options).await? {
             return Ok(link);
         }
-        Ok(self.own_link(file))
+        self.own_link(file)
     }
 
-    fn own_link(&self, file: &LinkedFile<'_>) -> String {
-        let path = format!("{}api/v1/file/download/{}", self.base, file.id);
+    /// The address of the download route, which proves nothing.
+    #[must_use]
+    pub fn bare_url(&self, file: FileId) -> String {
+        format!("{}api/v1/file/download/{file}", self.base)
+    }
+
+    fn own_link(&self, file: &LinkedFile<'_>) -> Result<String, Failure> {
+        let path = self.bare_url(file.id);
         match file.location.bucket {
-            Visibility::Public => path,
+            Visibility::Public => Ok(path),
             Visibility::Private => {
                 let seconds = i64::try_from(self.valid_for.as_secs()).unwrap_or(i64::MAX);
                 let expires = Utc::now().timestamp().saturating_add(seconds);
-                format!("{path}?expires={expires}&signature={}", self.signer.sign(&of_download(file.id), expires))
+                let signature = self.signer.sign(&of_download(file.id), expires)?;
+                Ok(format!("{path}?expires={expires}&signature={signature}"))
             }
         }
     }
@@ -124,11 +148,13 @@ impl LinkService {
     }
 
     /// A link on this service by which anyone may send this chunk until `expires`.
-    #[must_use]
-    pub fn chunk_url(&self, upload: UploadId, index: ChunkIndex, expires: DateTime<Utc>) -> String {
+    ///
+    /// # Errors
+    /// Those of [`Signer::sign`].
+    pub fn chunk_url(&self, upload: UploadId, index: ChunkIndex, expires: DateTime<Utc>) -> Result<String, Failure> {
         let (index, expires) = (index.get(), expires.timestamp());
-        let signature = self.signer.sign(&of_chunk(upload, index), expires);
-        format!("{}api/v1/file/upload/{upload}/chunk/{index}?expires={expires}&signature={signature}", self.base)
+        let signature = self.signer.sign(&of_chunk(upload, index), expires)?;
+        Ok(format!("{}api/v1/file/upload/{upload}/chunk/{index}?expires={expires}&signature={signature}", self.base))
     }
 
     /// Whether a link of [`LinkService::chunk_url`] is genuine and still valid.
@@ -156,21 +182,32 @@ fn of_chunk(upload: UploadId, index: i64) -> String {
 }
 
 #[cfg(test)]
+impl Signer {
+    pub(super) fn with_key(byte: u8) -> Self {
+        let key = OnceLock::from(SecretSlice::from(vec![byte; KEY_BYTES]));
+        Self { key: Arc::new(key) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_signature_is_good_for_one_purpose_one_end_and_until_then() {
-        let signer = Signer::new(vec![7; 32]);
+        let signer = Signer::with_key(7);
         let later = Utc::now().timestamp() + 60;
-        let signature = signer.sign("GET a", later);
+        let signature = signer.sign("GET a", later).unwrap();
         assert!(signer.verify("GET a", later, &signature));
         assert!(!signer.verify("GET b", later, &signature));
         assert!(!signer.verify("GET a", later + 1, &signature));
         assert!(!signer.verify("GET a", later, &signature[2..]));
         assert!(!signer.verify("GET a", later, "no hex"));
-        assert!(!Signer::new(vec![8; 32]).verify("GET a", later, &signature));
+        assert!(!Signer::with_key(8).verify("GET a", later, &signature));
+        assert!(
+            !Signer::default().verify("GET a", later, &signature) && Signer::default().sign("GET a", later).is_err()
+        );
         let over = Utc::now().timestamp() - 1;
-        assert!(!signer.verify("GET a", over, &signer.sign("GET a", over)));
+        assert!(!signer.verify("GET a", over, &signer.sign("GET a", over).unwrap()));
     }
 }

@@ -1,6 +1,8 @@
 //! The rules of the service. A service owns its transactions and knows no HTTP.
 
+pub mod access;
 pub mod assembly;
+pub mod audit;
 pub mod cause;
 pub mod check;
 pub mod completion;
@@ -9,6 +11,8 @@ pub mod events;
 pub mod files;
 pub mod gc;
 pub mod health;
+pub mod jwt;
+pub mod keys;
 pub mod ledger;
 pub mod levels;
 pub mod links;
@@ -16,6 +20,8 @@ pub mod maintenance;
 pub mod owners;
 mod proof;
 mod removal;
+pub mod tenants;
+pub mod upload_tokens;
 pub mod uploads;
 
 pub use error::{Failure, FieldError, invalid_field};

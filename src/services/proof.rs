@@ -5,12 +5,13 @@ use crc_fast::{CrcAlgorithm, Digest};
 use futures::TryStreamExt;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::Checksum;
 use crate::domain::file::File;
+use crate::domain::{Checksum, FoundType};
 use crate::storage::{SharedStorage, StorageError};
 
 /// What is told of a file whose stored bytes are not the ones that came in.
 pub(super) const DAMAGED: &str = "The stored bytes are not the ones that were sent. Please upload the file again.";
+const OTHER_TYPE: &str = "The file is not what its extension and content type say.";
 const MISMATCH: &str = "The file does not have the checksum that was sent with it. Please upload the file again.";
 
 /// Why an object is not known to be what was sent.
@@ -31,6 +32,12 @@ pub(super) enum Unproven {
         /// Whether it is only the caller's word that it contradicts.
         claim: bool,
     },
+    /// Its first bytes are not what its name says.
+    #[error("its first bytes are those of {found}")]
+    OtherType {
+        /// What they are.
+        found: FoundType,
+    },
     /// The store cannot tell.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -41,6 +48,7 @@ impl Unproven {
     pub(super) fn sentence(&self) -> &'static str {
         match self {
             Self::Refuted { claim: true, .. } => MISMATCH,
+            Self::OtherType { .. } => OTHER_TYPE,
             _ => DAMAGED,
         }
     }

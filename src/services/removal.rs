@@ -2,7 +2,7 @@
 
 use super::ledger::Announcer;
 use super::{Failure, Ports};
-use crate::domain::JobId;
+use crate::domain::{Caller, JobId};
 use crate::jobs::{assemble_file, remove_file};
 use crate::repositories::removal::{self, Doomed, Kinds};
 use crate::repositories::{Durability, RepositoryError, in_transaction};
@@ -15,6 +15,7 @@ const KINDS: Kinds = Kinds { making: assemble_file::NAME, removing: remove_file:
 pub(super) async fn delete_files(
     ports: &Ports,
     announcer: &Announcer,
+    caller: &Caller,
     doomed: Doomed,
     trace_id: &str,
 ) -> Result<usize, Failure> {
@@ -25,7 +26,7 @@ pub(super) async fn delete_files(
             return Ok(deleted);
         }
         let jobs: Result<Vec<JobId>, RepositoryError> = in_transaction!(
-            ports.database, Durability::Full, tx => removal::delete(tx, &files, KINDS, trace_id));
+            ports.database, Durability::Full, tx => removal::delete(tx, caller, &files, KINDS, trace_id));
         let jobs = jobs?;
         deleted += jobs.len();
         announcer.announce_all(jobs, trace_id);

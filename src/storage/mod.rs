@@ -139,12 +139,13 @@ pub trait Storage: Send + Sync + 'static {
         contested: bool,
     ) -> Result<String, StorageError>;
 
-    /// A URL by which a client sends this chunk past the service, for so long, if the store takes chunks from
-    /// clients. [`Storage::begin`] was called before.
+    /// A URL by which a client sends this chunk of `size` bytes, no more and no fewer, past the service, for so long, if
+    /// the store takes chunks from clients. [`Storage::begin`] was called before.
     async fn signed_chunk_link(
         &self,
         gathering: &Gathering,
         index: ChunkIndex,
+        size: i64,
         valid_for: Duration,
     ) -> Result<Option<String>, StorageError>;
 

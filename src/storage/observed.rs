@@ -87,9 +87,10 @@ impl Storage for ObservedStorage {
         &self,
         gathering: &Gathering,
         index: ChunkIndex,
+        size: i64,
         valid_for: Duration,
     ) -> Result<Option<String>, StorageError> {
-        self.0.signed_chunk_link(gathering, index, valid_for).await
+        self.0.signed_chunk_link(gathering, index, size, valid_for).await
     }
 
     fn least_linked_chunk_size(&self) -> i64 {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::{Client, Deployment, Service, bytes, eventually};
 
 /// Sends raw bytes and reads the answer until the server closes.
-async fn raw(api: &Service, head: &str, parts: &[&[u8]]) -> String {
+pub async fn raw(api: &Service, head: &str, parts: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(api.address()).await.unwrap();
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(head.as_bytes()).await;

@@ -150,6 +150,7 @@ async fn complete_answers_every_field_and_the_same_file_again() {
         "filename",
         "path",
         "content_type",
+        "found_type",
         "size",
         "checksum",
         "detail",

@@ -58,9 +58,11 @@ async fn what_does_not_add_up_in_the_store_is_refused_and_can_be_mended() {
     assert_eq!(client.put_by_link(&links[2], chunks[2]).await, 200);
     let complete = async || client.complete(&upload, 3, size, &[]).await;
     assert_eq!(refusal(complete().await), "[body->total_chunks] missing chunks: 1");
-    assert_eq!(client.put_by_link(&links[1], &chunks[1][..6 * MIB]).await, 200);
-    let told = refusal(complete().await);
-    assert_eq!(told, "[body->total_chunks] chunk 1 has 6291456 bytes instead of 10485760");
+    // The length is signed with the link: neither less than the chunk nor more.
+    for other in [&chunks[1][..6 * MIB], &bytes(CHUNK + 1, 5)] {
+        assert_ne!(client.put_by_link(&links[1], other).await, 200, "{}", other.len());
+    }
+    assert_eq!(refusal(complete().await), "[body->total_chunks] missing chunks: 1");
     assert_eq!(client.received(&upload).await, [(0, 10_485_760), (2, 100)]);
     // Sent twice: the last one counts, as nothing was acknowledged.
     assert_eq!(client.put_by_link(&links[0], &bytes(CHUNK, 99)).await, 200);

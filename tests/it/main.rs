@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+mod access;
 mod bad_input;
 mod complete;
+mod content;
 mod contract;
 mod direct;
 mod doors;
@@ -24,4 +26,7 @@ mod proof;
 mod rolling;
 mod storage;
 mod support;
+mod tenants;
+mod tokens;
 mod tracing;
+mod usage;

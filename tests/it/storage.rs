@@ -55,7 +55,7 @@ impl Fixture {
             .await
             .unwrap();
         let size = i64::try_from(content.len()).unwrap();
-        self.chunks.push(StoredChunk { index, size, crc: None, receipt });
+        self.chunks.push(StoredChunk { index, size, crc: None, receipt, found: None });
         self.content.extend(content);
     }
 

@@ -21,7 +21,7 @@ const GET: &str = "GET /file/download/";
 
 fn downloader(server: &Server, folder: &Path) -> Downloader {
     Downloader {
-        api: Api::new(server.clone(), None, HASTY.stall).unwrap(),
+        api: Api::new(server.clone(), None, None, HASTY.stall).unwrap(),
         cache: Cache::at(&folder.join("cache")),
         force: false,
         quiet: true,
@@ -61,7 +61,7 @@ async fn a_cut_download_goes_on_where_it_was() {
     mock.kept().broken.extend([Broken::Short(1_500_000), Broken::Silent(500_000)]);
     mock.fail(GET, [Fault::Status(503, None, "busy"), Fault::Cut]);
     let mut downloader = downloader(&mock.start().await, folder.path());
-    downloader.api = Api::new(mock.start().await, None, Duration::from_millis(500)).unwrap();
+    downloader.api = Api::new(mock.start().await, None, None, Duration::from_millis(500)).unwrap();
     let path = folder.path().join("a");
     downloader.download(FILE_ID, &Place::File(path.clone())).await.unwrap();
     assert!(fs::read(path).unwrap() == bytes);
@@ -159,7 +159,7 @@ async fn a_private_file_is_asked_for_with_its_credential() {
     let problem = downloader.download(FILE_ID, &Place::File(folder.path().join("a"))).await.unwrap_err();
     assert!(problem.to_string().contains("--private"), "{problem}");
     let credential = Credential::parse(r#"{"user_id":"1"}"#).unwrap();
-    downloader.api = Api::new(mock.start().await, credential.as_ref(), HASTY.stall).unwrap();
+    downloader.api = Api::new(mock.start().await, None, credential.as_ref(), HASTY.stall).unwrap();
     downloader.download(FILE_ID, &Place::File(folder.path().join("a"))).await.unwrap();
     assert_eq!(mock.kept().fetched_with[0]["x-file-credential"], r#"{"user_id":"1"}"#);
 }

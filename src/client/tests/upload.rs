@@ -27,7 +27,7 @@ const BUSY: Fault = Fault::Status(503, None, "busy");
 
 fn uploader(server: &Server, folder: &Path) -> Uploader {
     Uploader {
-        api: Api::new(server.clone(), None, HASTY.stall).unwrap(),
+        api: Api::new(server.clone(), None, None, HASTY.stall).unwrap(),
         cache: Cache::at(&folder.join("cache")),
         credential: None,
         parallel: 3,
@@ -151,7 +151,7 @@ async fn a_service_that_says_nothing_does_not_hang_the_client() {
     let (mock, folder) = (Mock::default(), tempfile::tempdir().unwrap());
     mock.fail(CHUNKS, [Fault::Silence]);
     let mut uploader = uploader(&mock.start().await, folder.path());
-    uploader.api = Api::new(mock.start().await, None, Duration::from_millis(200)).unwrap();
+    uploader.api = Api::new(mock.start().await, None, None, Duration::from_millis(200)).unwrap();
     let (path, bytes) = file(folder.path(), "a.bin", SIZE);
     uploader.upload(&path).await.unwrap();
     assert!(mock.uploaded() == bytes);

@@ -7,6 +7,7 @@ pub(super) mod ranges;
 use std::ops::Range;
 
 use async_stream::try_stream;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -23,10 +24,10 @@ use super::errors::ApiError;
 use super::extract::proof::WithSignature;
 use super::observe::note_file;
 use crate::app::ApiState;
-use crate::domain::Visibility;
 use crate::domain::body::BodyError;
 use crate::domain::file::File;
 use crate::domain::file_name::disposition;
+use crate::domain::{Caller, Visibility};
 use crate::dto::envelope::Error;
 use crate::handlers;
 
@@ -65,12 +66,13 @@ const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; styl
 )]
 pub(super) async fn download(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     WithSignature { id, proof }: WithSignature,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     note_file(&id.to_string());
-    let file = handlers::file::stored(&state, id, &proof).await?;
+    let file = handlers::file::stored(&state, &caller, id, &proof).await?;
     let validators = validators(&file)?;
     match conditions::evaluate(&headers, &validators) {
         Verdict::Go => {}
@@ -80,6 +82,9 @@ pub(super) async fn download(
     // Ranges are defined for GET alone (RFC 9110 section 14.2).
     let range = headers.get(header::RANGE).filter(|_| method == Method::GET);
     let range = range.filter(|_| conditions::range_counts(&headers, &validators));
+    if method == Method::GET {
+        handlers::file::note_download(&state, &caller, &file);
+    }
     let size = file.size.cast_unsigned();
     let selection = ranges::select(range.map(HeaderValue::as_bytes), size);
     let mut head = described(&file, validators);

@@ -90,10 +90,10 @@ mod tests {
     use futures::{TryStreamExt, stream};
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Role};
 
     fn at_least(body_min_rate: u64) -> LimitConfig {
-        let defaults = Config::parse(std::collections::HashMap::new()).unwrap().limits;
+        let defaults = Config::parse(Role::Api, std::collections::HashMap::new()).unwrap().limits;
         LimitConfig { body_min_rate, ..defaults }
     }
 

@@ -2,11 +2,13 @@
 
 use crc_fast::{CrcAlgorithm, checksum_combine};
 
-use super::Completion;
+use super::{Completion, CompletionError};
 use crate::domain::chunk::{StoredChunk, in_ranges};
 use crate::domain::file::{File, FileStatus};
+use crate::domain::found_type::{FoundType, HEAD};
 use crate::domain::upload::Upload;
-use crate::domain::{ChunkIndex, FileId, ObjectLocation, Visibility};
+use crate::domain::upload_grant::Intended;
+use crate::domain::{Caller, ChunkIndex, FileId, ObjectLocation, Visibility};
 use crate::repositories::now;
 use crate::services::{FieldError, invalid_field};
 use crate::storage::Sent;
@@ -36,33 +38,50 @@ pub(super) fn with_sent(
     Ok((all, adopted))
 }
 
+/// What the first chunk says that the file is, if it is long enough to tell; else the worker looks at the whole.
+fn found_type(chunks: &[StoredChunk]) -> Option<FoundType> {
+    let first = chunks.first()?;
+    let tells = chunks.len() == 1 || usize::try_from(first.size).is_ok_and(|size| size >= HEAD);
+    first.found.clone().filter(|_| tells)
+}
+
 /// The file that these chunks make, or what does not fit.
 pub(super) fn file_of(
+    caller: &Caller,
     completion: &Completion,
     upload: &Upload,
     chunks: &[StoredChunk],
     public_objects_are_open: bool,
-) -> Result<File, Vec<FieldError>> {
-    check_chunks(completion, chunks)?;
+) -> Result<File, CompletionError> {
+    check_chunks(completion, chunks).map_err(CompletionError::Invalid)?;
     let hints = &upload.hints;
     let credential = completion.credential.clone().or_else(|| hints.credential.clone());
     let visibility = Visibility::of_credential(credential.is_some());
     if visibility == Visibility::Public && hints.visibility == Some(Visibility::Private) {
-        return Err(invalid_field("credential", "field required, because the upload was initialized as private"));
+        let message = "field required, because the upload was initialized as private";
+        return Err(CompletionError::Invalid(invalid_field("credential", message)));
     }
+    let user_id = completion.user_id.or(hints.user_id);
+    let appointment_id = completion.appointment_id.or(hints.appointment_id);
+    let (size, extension) = (Some(completion.total_size), Some(completion.file_extension));
+    let intended = Intended { size, extension, user_id, appointment_id, visibility: Some(visibility) };
+    caller.check(&intended).map_err(CompletionError::NotAllowed)?;
     let location = ObjectLocation::of_file(upload.id, completion.file_extension, visibility);
     // Parts that lie in a bucket that strangers read can only be completed there: refused while nothing is lost.
     let gathered_in_public = upload.target.bucket == Visibility::Public && upload.storage_upload_id.is_some();
     if visibility == Visibility::Private && gathered_in_public && public_objects_are_open {
         let message = "the upload was initialized as public and cannot become private: initialize another one";
-        return Err(invalid_field("credential", message));
+        return Err(CompletionError::Invalid(invalid_field("credential", message)));
     }
     Ok(File {
         id: FileId::random(),
+        tenant: upload.tenant.clone(),
         upload_id: upload.id,
+        grant_id: upload.grant.as_ref().map(|grant| grant.id),
         filename: completion.filename.clone().or_else(|| hints.filename.clone()),
         location,
         content_type: completion.content_type.clone(),
+        found_type: found_type(chunks),
         size: completion.total_size,
         crc: combined_crc(chunks),
         claimed_checksum: completion.checksum,
@@ -70,8 +89,8 @@ pub(super) fn file_of(
         credential,
         status: FileStatus::Pending,
         error: None,
-        user_id: completion.user_id.or(hints.user_id),
-        appointment_id: completion.appointment_id.or(hints.appointment_id),
+        user_id,
+        appointment_id,
         created_at: now(),
     })
 }
@@ -120,6 +139,7 @@ mod tests {
             size: i64::try_from(bytes.len()).unwrap(),
             crc: Some(checksum(CrcAlgorithm::Crc64Nvme, bytes)),
             receipt: String::new(),
+            found: None,
         }
     }
 

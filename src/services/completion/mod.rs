@@ -6,17 +6,22 @@ use self::checks::{file_of, with_sent};
 use super::ledger::Announcer;
 use super::uploads::direct;
 use super::{Failure, FieldError, Ports, invalid_field};
+use crate::config::ContentCheck;
+use crate::domain::audit::{Action, Entry};
 use crate::domain::file::File;
 use crate::domain::job::NewJob;
+use crate::domain::limits::{Exceeded, Usage};
 use crate::domain::upload::UploadState;
+use crate::domain::upload_grant::Beyond;
 use crate::domain::{
-    AppointmentId, Checksum, ContentType, Credential, Detail, FileExtension, FileName, JobId, UploadId, UserId,
+    AppointmentId, Caller, Checksum, ContentType, Credential, Detail, FileExtension, FileName, JobId, TenantId,
+    UploadId, UserId,
 };
 use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{
-    Constraint, Deadlocked, Durability, RepositoryError, Transaction, chunks, files, in_transaction, jobs, now, owners,
-    uploads,
+    Constraint, Deadlocked, Durability, RepositoryError, Session, Transaction, audit, chunks, files, in_transaction,
+    jobs, now, owners, tenants, uploads,
 };
 use crate::storage::Sent;
 
@@ -53,6 +58,12 @@ pub enum CompletionError {
     /// There is no such upload, or its time is over.
     #[error("there is no such upload")]
     NotFound,
+    /// The caller's upload token does not allow this.
+    #[error("{0}")]
+    NotAllowed(Beyond),
+    /// The caller's tenant may not have so much.
+    #[error("{0}")]
+    Exceeded(Exceeded),
     /// What the caller says does not fit what has arrived.
     #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldError>),
@@ -73,6 +84,14 @@ impl Deadlocked for CompletionError {
     }
 }
 
+/// What became of an upload.
+pub struct Completed {
+    /// The file.
+    pub file: File,
+    /// Whether the caller has shown what a private file needs: by making it, or by telling its credential again.
+    pub is_proven: bool,
+}
+
 enum Outcome {
     New(File, JobId),
     Known(File),
@@ -83,13 +102,14 @@ enum Outcome {
 pub struct CompletionService {
     ports: Ports,
     announcer: Announcer,
+    check: ContentCheck,
 }
 
 impl CompletionService {
     /// A service on these ports.
     #[must_use]
-    pub fn new(ports: Ports, announcer: Announcer) -> Self {
-        Self { ports, announcer }
+    pub fn new(ports: Ports, announcer: Announcer, check: ContentCheck) -> Self {
+        Self { ports, announcer, check }
     }
 
     /// Records the file and its job and announces the job. The same upload gives the same file, however often
@@ -97,16 +117,21 @@ impl CompletionService {
     ///
     /// # Errors
     /// See [`CompletionError`]; nothing has changed then.
-    pub async fn complete(&self, completion: Completion, trace_id: &str) -> Result<File, CompletionError> {
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        completion: Completion,
+        trace_id: &str,
+    ) -> Result<Completed, CompletionError> {
         let open = self.ports.storage.public_objects_are_open().await;
-        let sent = self.sent_past_us(completion.upload_id).await?;
-        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, &completion, trace_id, open, &sent));
+        let sent = self.sent_past_us(caller, completion.upload_id).await?;
+        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, &completion, trace_id, open, &sent, self.check));
         let outcome = match recorded {
             Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::FileOfUpload)))) => {
                 Outcome::Known(self.known(completion.upload_id).await?)
             }
             Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::ForeignKey)))) => {
-                return Err(CompletionError::Invalid(self.unknown_owners(&completion).await?));
+                return Err(self.owners_gone(&completion).await?);
             }
             outcome => outcome?,
         };
@@ -115,21 +140,27 @@ impl CompletionService {
                 failpoint::reach("complete.committed");
                 self.announcer.announce(job_id, trace_id);
                 failpoint::reach("complete.announced");
-                Ok(file)
+                Ok(Completed { file, is_proven: true })
             }
-            Outcome::Known(file) => Ok(file),
+            Outcome::Known(file) => {
+                let told = completion.credential.as_ref();
+                let is_proven = file.credential.as_ref().is_none_or(|kept| told.is_some_and(|told| kept.admits(told)));
+                Ok(Completed { file, is_proven })
+            }
         }
     }
 
     /// What the client sent straight to the store; asked before the transaction, which must not wait for a store.
-    async fn sent_past_us(&self, id: UploadId) -> Result<Sent, CompletionError> {
+    async fn sent_past_us(&self, caller: &Caller, id: UploadId) -> Result<Sent, CompletionError> {
         let (upload, chunks) = {
             let mut database = self.ports.database.reader().await?;
             let upload = uploads::find(&mut database, id).await?;
-            match upload.filter(|upload| upload.direct && upload.state == UploadState::Open) {
-                Some(upload) => (upload, chunks::stored(&mut database, id).await?),
-                None => return Ok(Sent::default()),
+            let upload = upload.filter(|upload| caller.sees_upload(upload)).ok_or(CompletionError::NotFound)?;
+            if !upload.direct || upload.state != UploadState::Open {
+                return Ok(Sent::default());
             }
+            let chunks = chunks::stored(&mut database, id).await?;
+            (upload, chunks)
         };
         Ok(direct::sent(&self.ports, &upload, &chunks).await?)
     }
@@ -139,31 +170,53 @@ impl CompletionService {
         files::find_by_upload(&mut database, id).await?.ok_or(CompletionError::NotFound)
     }
 
-    /// Which of the rows that the file refers to is missing: the databases do not all say.
-    async fn unknown_owners(&self, completion: &Completion) -> Result<Vec<FieldError>, CompletionError> {
+    /// Which of the rows that the file refers to has gone since it was looked for.
+    async fn owners_gone(&self, completion: &Completion) -> Result<CompletionError, CompletionError> {
         let mut database = self.ports.database.reader().await?;
         let upload = uploads::find(&mut database, completion.upload_id).await?.ok_or(CompletionError::NotFound)?;
-        let mut errors = Vec::new();
-        if let Some(id) = completion.user_id.or(upload.hints.user_id)
-            && !owners::user_exists(&mut database, id).await?
-        {
-            errors.extend(invalid_field("user_id", "there is no such user"));
-        }
-        if let Some(id) = completion.appointment_id.or(upload.hints.appointment_id)
-            && !owners::appointment_exists(&mut database, id).await?
-        {
-            errors.extend(invalid_field("appointment_id", "there is no such appointment"));
-        }
-        Ok(errors)
+        let (user, appointment) = (completion.user_id, completion.appointment_id);
+        let (user, appointment) = (user.or(upload.hints.user_id), appointment.or(upload.hints.appointment_id));
+        Ok(CompletionError::Invalid(unknown_owners(&mut database, &upload.tenant, user, appointment).await?))
     }
+}
+
+/// Which of the rows that a file refers to its tenant does not have.
+async fn unknown_owners(
+    session: &mut impl Session,
+    tenant: &TenantId,
+    user: Option<UserId>,
+    appointment: Option<AppointmentId>,
+) -> Result<Vec<FieldError>, RepositoryError> {
+    let mut errors = Vec::new();
+    if let Some(id) = user
+        && !owners::user_exists(session, tenant, id).await?
+    {
+        errors.extend(invalid_field("user_id", "there is no such user"));
+    }
+    if let Some(id) = appointment
+        && !owners::appointment_exists(session, tenant, id).await?
+    {
+        errors.extend(invalid_field("appointment_id", "there is no such appointment"));
+    }
+    Ok(errors)
+}
+
+/// Counts a file for its tenant, last of all, because others of a tenant with limits wait from here on.
+async fn count(tx: &mut Transaction, file: &File) -> Result<(), CompletionError> {
+    let Some(tenant) = tenants::count(tx, &file.tenant, file.size, 1).await? else { return Ok(()) };
+    tenant.limits.check_size(file.size).map_err(CompletionError::Exceeded)?;
+    let usage = Usage { bytes: tenant.bytes, files: tenant.files, uploads: 0 };
+    tenant.limits.check(&usage).map_err(CompletionError::Exceeded)
 }
 
 async fn record(
     tx: &mut Transaction,
+    caller: &Caller,
     completion: &Completion,
     trace_id: &str,
     public_objects_are_open: bool,
     sent: &Sent,
+    check: ContentCheck,
 ) -> Result<Outcome, CompletionError> {
     let id = completion.upload_id;
     // First the write, which takes the row's lock: whoever comes second waits here and finds the file.
@@ -181,12 +234,25 @@ async fn record(
     if !adopted.is_empty() {
         chunks::adopt(tx, id, &adopted).await?;
     }
-    let file = file_of(completion, &upload, &chunks, public_objects_are_open).map_err(CompletionError::Invalid)?;
+    let file = file_of(caller, completion, &upload, &chunks, public_objects_are_open)?;
+    if let Some(found) = &file.found_type
+        && check == ContentCheck::Reject
+        && !found.fits(completion.file_extension, &file.content_type)
+    {
+        let message = format!("the file's first bytes are those of {found}");
+        return Err(CompletionError::Invalid(invalid_field("file_extension", message)));
+    }
+    let unknown = unknown_owners(tx, &file.tenant, file.user_id, file.appointment_id).await?;
+    if !unknown.is_empty() {
+        return Err(CompletionError::Invalid(unknown));
+    }
     failpoint::reach("complete.checked");
     files::insert(tx, &file).await?;
+    audit::insert(tx, &Entry::of(caller, Action::CreateFile, file.id, file.created_at)).await?;
     let job =
         NewJob { id: JobId::random(), kind: assemble_file::NAME, subject: file.id.0, trace_id: trace_id.to_owned() };
     jobs::insert(tx, &job).await?;
+    count(tx, &file).await?;
     failpoint::reach("complete.recorded");
     Ok(Outcome::New(file, job.id))
 }

@@ -22,7 +22,7 @@ use super::{Failure, Ports};
 use crate::config::GcConfig;
 use crate::domain::{FileId, ObjectLocation, UploadId};
 use crate::repositories::tidying::{self, Fate};
-use crate::repositories::{Durability, files, leases, now};
+use crate::repositories::{Durability, audit, files, leases, now};
 use crate::storage::Holding;
 
 /// The name of the lease under which one process at a time does it.
@@ -156,6 +156,7 @@ impl<'p> Pass<'p> {
         }
         self.look_for_objects().await?;
         self.forget_jobs().await?;
+        self.forget_record().await?;
         Ok(self.report)
     }
 
@@ -254,6 +255,17 @@ impl<'p> Pass<'p> {
             tracing::error!(file_id = %id, path = %object, "the object of a stored file is missing");
             (self.listener)(&format!("MISSING: object {object} of file {id}"));
             self.report.lost_files += 1;
+        }
+        Ok(())
+    }
+
+    /// Deletes the oldest lines of the record.
+    async fn forget_record(&mut self) -> Result<(), Failure> {
+        let before = self.begun - lasting(self.service.config.keep_audit);
+        if self.mode == Mode::DryRun {
+            return Ok(());
+        }
+        while audit::delete_old(&mut self.ports.database.writer(Durability::Relaxed).await?, before, BATCH).await? > 0 {
         }
         Ok(())
     }

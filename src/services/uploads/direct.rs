@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{UploadError, UploadService};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::upload::Upload;
-use crate::domain::{ChunkIndex, UploadId};
+use crate::domain::{Caller, ChunkIndex, UploadId};
 use crate::failpoint;
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
@@ -29,17 +29,18 @@ impl UploadService {
     /// # Errors
     /// [`UploadError::NotFound`], [`UploadError::AlreadyCompleted`], [`UploadError::Failed`], and
     /// [`UploadError::Invalid`] when init was not told the file's size, or the file has no such chunk.
-    pub async fn links(&self, id: UploadId, indexes: &[i64]) -> Result<ChunkLinks, UploadError> {
-        let upload = self.open_upload(id).await?;
+    pub async fn links(&self, caller: &Caller, id: UploadId, indexes: &[i64]) -> Result<ChunkLinks, UploadError> {
+        let upload = self.open_upload(Some(caller), id).await?;
         let indexes = self.check_indexes(&upload, indexes)?;
-        let expires_at = upload.expires_at.min(now() + VALID_FOR);
+        let granted_until = upload.grant.as_ref().map_or(DateTime::<Utc>::MAX_UTC, |grant| grant.expires_at);
+        let expires_at = upload.expires_at.min(now() + VALID_FOR).min(granted_until);
         let valid_for = (expires_at - now()).to_std().unwrap_or_default();
         let storage_upload_id = Some(begin(&self.ports, &upload).await?);
         let gathering = Gathering { storage_upload_id, ..gathering(&upload) };
         let mut links = Vec::with_capacity(indexes.len());
-        for index in indexes {
-            let link = self.ports.storage.signed_chunk_link(&gathering, index, valid_for).await?;
-            links.push((index, link.unwrap_or_else(|| self.links.chunk_url(id, index, expires_at))));
+        for (index, size) in indexes {
+            let link = self.ports.storage.signed_chunk_link(&gathering, index, size, valid_for).await?;
+            links.push((index, link.map_or_else(|| self.links.chunk_url(id, index, expires_at), Ok)?));
         }
         if !upload.direct {
             let mut database = self.ports.database.writer(Durability::Full).await?;
@@ -50,7 +51,8 @@ impl UploadService {
         Ok(ChunkLinks { links, expires_at })
     }
 
-    fn check_indexes(&self, upload: &Upload, indexes: &[i64]) -> Result<Vec<ChunkIndex>, UploadError> {
+    /// The chunks with these numbers, each with its size.
+    fn check_indexes(&self, upload: &Upload, indexes: &[i64]) -> Result<Vec<(ChunkIndex, i64)>, UploadError> {
         let invalid = |message: String| UploadError::Invalid(invalid_field("indexes", message));
         let Some(size) = upload.hints.total_size else {
             return Err(invalid("the upload must be initialized with its total_size".into()));
@@ -65,7 +67,7 @@ impl UploadService {
         let parsed = indexes.iter().map(|&index| {
             let index = ChunkIndex::try_from(index).map_err(|error| invalid(error.0))?;
             match upload.full_chunk_size(index) {
-                Some(_) => Ok(index),
+                Some(size) => Ok((index, size)),
                 None => Err(invalid(format!("input should be less than or equal to {last}"))),
             }
         });

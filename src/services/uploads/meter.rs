@@ -22,6 +22,9 @@ struct State {
     /// The SHA-256 so far, if one is expected.
     sha256: Option<Sha256>,
     length: u64,
+    /// The first bytes, as many as are wanted.
+    head: Vec<u8>,
+    head_wanted: usize,
     ended: bool,
     failure: Option<BodyError>,
     /// Until when the bytes may be handed on.
@@ -36,6 +39,8 @@ impl Reading {
             crc: Digest::new(CrcAlgorithm::Crc64Nvme),
             sha256: with_sha256.then(Sha256::new),
             length: 0,
+            head: Vec::new(),
+            head_wanted: 0,
             ended: false,
             failure: None,
             reserved_until: Instant::now() + reserved_for,
@@ -51,6 +56,16 @@ impl Reading {
     pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
         let of = |state: &mut State| Fingerprint { size: state.length.cast_signed(), crc: state.crc.finalize() };
         self.with(|state| state.ended.then(|| of(state)))
+    }
+
+    /// Keeps so many of the first bytes; to be told before any has come.
+    pub(super) fn keep_head(&self, bytes: usize) {
+        self.with(|state| state.head_wanted = bytes);
+    }
+
+    /// The first bytes that were kept, if any were to be.
+    pub(super) fn take_head(&self) -> Option<Vec<u8>> {
+        self.with(|state| (state.head_wanted > 0).then(|| std::mem::take(&mut state.head)))
     }
 
     /// How many bytes have come.
@@ -120,6 +135,8 @@ impl Meter {
                     if state.length > limit {
                         return Err(BodyError::TooLong { limit });
                     }
+                    let wanted = state.head_wanted.saturating_sub(state.head.len()).min(block.len());
+                    state.head.extend_from_slice(&block[..wanted]);
                     state.crc.update(&block);
                     if let Some(sha256) = &mut state.sha256 {
                         sha256.update(&block);

@@ -3,6 +3,7 @@
 pub mod direct;
 mod meter;
 mod resume;
+mod room;
 mod writer;
 
 pub use direct::ChunkLinks;
@@ -18,12 +19,17 @@ use tracing::Instrument;
 use self::writer::ChunkWriter;
 use super::ledger::Announcer;
 use super::links::{LinkProof, LinkService};
+use super::tenants::TenantService;
 use super::{Failure, FieldError, Ports, invalid_field};
 use crate::config::UploadConfig;
 use crate::domain::body::{Body, BodyError};
+use crate::domain::limits::{Exceeded, Usage};
 use crate::domain::upload::{Upload, UploadHints, UploadState, chunk_size_for};
-use crate::domain::{ChunkIndex, UploadId};
-use crate::repositories::{Deadlocked, Durability, RepositoryError, now, uploads};
+use crate::domain::upload_grant::{Beyond, Intended};
+use crate::domain::{Caller, ChunkIndex, UploadId, Visibility};
+use crate::repositories::{
+    Deadlocked, Durability, RepositoryError, Transaction, in_transaction, now, tenants, uploads,
+};
 use crate::storage::StorageError;
 
 /// A smaller chunk size than this is not granted: S3 stores take no smaller parts.
@@ -41,6 +47,12 @@ pub enum UploadError {
     /// The link by which the caller sends a chunk is not ours, or its time is over.
     #[error("the link is not valid")]
     Forbidden,
+    /// The caller's upload token does not allow this.
+    #[error("{0}")]
+    NotAllowed(Beyond),
+    /// The caller's tenant may not have so much.
+    #[error("{0}")]
+    Exceeded(Exceeded),
     /// The chunk was acknowledged with other bytes.
     #[error("the chunk was acknowledged with other bytes")]
     OtherBytes,
@@ -108,6 +120,7 @@ pub struct UploadService {
     config: UploadConfig,
     links: LinkService,
     announcer: Announcer,
+    tenants: TenantService,
     tasks: TaskTracker,
 }
 
@@ -119,20 +132,31 @@ impl UploadService {
         config: UploadConfig,
         links: LinkService,
         announcer: Announcer,
+        tenants: TenantService,
         tasks: TaskTracker,
     ) -> Self {
-        Self { ports, config, links, announcer, tasks }
+        Self { ports, config, links, announcer, tenants, tasks }
     }
 
     /// Opens an upload.
     ///
     /// # Errors
-    /// [`UploadError::Failed`] when the database is away.
-    pub async fn init(&self, hints: UploadHints, chunk_size: Option<i64>) -> Result<Upload, UploadError> {
+    /// [`UploadError::NotAllowed`] by its token, [`UploadError::Exceeded`] by its tenant's limits, and [`UploadError::Failed`] when the database is away.
+    pub async fn init(
+        &self,
+        caller: &Caller,
+        mut hints: UploadHints,
+        chunk_size: Option<i64>,
+    ) -> Result<Upload, UploadError> {
+        lay_down(caller, &mut hints)?;
+        let limits = self.tenants.limits(&caller.tenant).await?;
+        limits.check_size(hints.total_size.unwrap_or_default()).map_err(UploadError::Exceeded)?;
         let id = UploadId::random();
         let wish = chunk_size.map(|wish| wish.max(LEAST_CHUNK_SIZE));
         let upload = Upload {
             id,
+            tenant: caller.tenant.clone(),
+            grant: caller.grant.as_deref().cloned(),
             state: UploadState::Open,
             chunk_size: chunk_size_for(hints.total_size, wish, self.config.max_chunk_size),
             target: hints.target(id),
@@ -141,6 +165,11 @@ impl UploadService {
             direct: false,
             expires_at: now() + lasting(self.config.upload_ttl),
         };
+        if limits.bytes.is_some() || limits.uploads.is_some() {
+            let opened: Result<(), UploadError> =
+                in_transaction!(self.ports.database, Durability::Relaxed, tx => insert_counted(tx, &upload));
+            return opened.map(|()| upload);
+        }
         // What a power cut could take away is an empty upload: the caller begins again.
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
         uploads::insert(&mut database, &upload).await?;
@@ -151,13 +180,17 @@ impl UploadService {
     ///
     /// # Errors
     /// See [`UploadError`]; nothing of the chunk counts then.
-    pub async fn put_chunk(&self, chunk: IncomingChunk) -> Result<(), UploadError> {
-        if chunk.link.as_ref().is_some_and(|link| !self.links.verify_chunk(chunk.upload_id, chunk.index, link)) {
+    pub async fn put_chunk(&self, caller: &Caller, chunk: IncomingChunk) -> Result<(), UploadError> {
+        let by_link = chunk.link.as_ref().map(|link| self.links.verify_chunk(chunk.upload_id, chunk.index, link));
+        if by_link == Some(false) || by_link.is_none() && caller.is_stranger() {
             return Err(UploadError::Forbidden);
         }
-        let upload = self.open_upload(chunk.upload_id).await?;
+        // A link is for whoever has it.
+        let caller = (!caller.is_stranger()).then_some(caller);
+        let upload = self.open_upload(caller, chunk.upload_id).await?;
         let index = check(&upload, &chunk)?;
-        let writer = ChunkWriter::new(self.ports.clone(), upload, index, &chunk);
+        let room = self.room(&upload, index).await?;
+        let writer = ChunkWriter::new(self.ports.clone(), upload, index, &chunk, room, self.config.content_check);
         // A task of its own, because a request that is cut off is dropped at any point, and the reservation must
         // be given back.
         let writing = self.tasks.spawn(writer.write(chunk.body).instrument(tracing::Span::current()));
@@ -165,8 +198,8 @@ impl UploadService {
     }
 
     /// An upload that takes chunks. It lives on from now, because its client does.
-    async fn open_upload(&self, id: UploadId) -> Result<Upload, UploadError> {
-        let upload = self.find(id).await?;
+    async fn open_upload(&self, caller: Option<&Caller>, id: UploadId) -> Result<Upload, UploadError> {
+        let upload = self.find(caller, id).await?;
         if upload.state != UploadState::Open {
             return Err(UploadError::AlreadyCompleted);
         }
@@ -181,16 +214,50 @@ impl UploadService {
         Ok(upload)
     }
 
-    /// An upload that was not given up and whose time is not over.
-    async fn find(&self, id: UploadId) -> Result<Upload, UploadError> {
+    /// An upload that was not given up and whose time is not over; `caller` is who must see it.
+    async fn find(&self, caller: Option<&Caller>, id: UploadId) -> Result<Upload, UploadError> {
         let mut database = self.ports.database.reader().await?;
-        let upload = uploads::find(&mut database, id).await?.ok_or(UploadError::NotFound)?;
+        let upload = uploads::find(&mut database, id).await?;
+        let upload = upload.filter(|upload| caller.is_none_or(|caller| caller.sees_upload(upload)));
+        let upload = upload.ok_or(UploadError::NotFound)?;
         match upload.state {
             UploadState::Aborted => Err(UploadError::NotFound),
             UploadState::Open if upload.expires_at <= now() => Err(UploadError::NotFound),
             _ => Ok(upload),
         }
     }
+}
+
+/// Inserts an upload if its tenant may have it, and the bytes that it announces.
+async fn insert_counted(tx: &mut Transaction, upload: &Upload) -> Result<(), UploadError> {
+    let counted = tenants::count(tx, &upload.tenant, 0, 0).await?;
+    uploads::insert(tx, upload).await?;
+    let Some(tenant) = counted else { return Ok(()) };
+    let usage = Usage {
+        bytes: tenant.bytes.saturating_add(upload.hints.total_size.unwrap_or_default()),
+        files: tenant.files,
+        uploads: tenants::uploads(tx, &upload.tenant).await?,
+    };
+    tenant.limits.check(&usage).map_err(UploadError::Exceeded)
+}
+
+/// What the caller's token says of the file goes before what the caller says.
+fn lay_down(caller: &Caller, hints: &mut UploadHints) -> Result<(), UploadError> {
+    hints.user_id = hints.user_id.or(caller.user);
+    let private = hints.credential.is_some().then_some(Visibility::Private);
+    let intended = Intended {
+        size: hints.total_size,
+        extension: hints.file_extension,
+        user_id: hints.user_id,
+        appointment_id: hints.appointment_id,
+        visibility: private.or(hints.visibility),
+    };
+    caller.check(&intended).map_err(UploadError::NotAllowed)?;
+    let Some(grant) = &caller.grant else { return Ok(()) };
+    hints.user_id = grant.user_id;
+    hints.appointment_id = grant.appointment_id;
+    hints.visibility = hints.visibility.or(grant.visibility);
+    Ok(())
 }
 
 fn check(upload: &Upload, chunk: &IncomingChunk) -> Result<ChunkIndex, UploadError> {

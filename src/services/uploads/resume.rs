@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::{UploadError, UploadService, direct};
+use crate::domain::audit::{Action, Entry};
 use crate::domain::upload::UploadState;
-use crate::domain::{ChunkIndex, JobId, UploadId};
-use crate::repositories::{Durability, RepositoryError, Transaction, chunks, in_transaction, uploads};
+use crate::domain::{Caller, ChunkIndex, JobId, UploadId};
+use crate::repositories::{Durability, RepositoryError, Transaction, audit, chunks, in_transaction, now, uploads};
 use crate::services::ledger::insert_discard;
 
 /// What the service has of an upload.
@@ -28,8 +29,8 @@ impl UploadService {
     ///
     /// # Errors
     /// [`UploadError::NotFound`] and [`UploadError::Failed`].
-    pub async fn received(&self, id: UploadId) -> Result<Received, UploadError> {
-        let upload = self.find(id).await?;
+    pub async fn received(&self, caller: &Caller, id: UploadId) -> Result<Received, UploadError> {
+        let upload = self.find(Some(caller), id).await?;
         let acknowledged = chunks::stored(&mut self.ports.database.reader().await?, id).await?;
         let mut chunks: Vec<(ChunkIndex, i64)> = Vec::new();
         if upload.direct && upload.state == UploadState::Open {
@@ -51,17 +52,30 @@ impl UploadService {
     ///
     /// # Errors
     /// [`UploadError::NotFound`], [`UploadError::AlreadyCompleted`] and [`UploadError::Failed`].
-    pub async fn abort(&self, id: UploadId, trace_id: &str) -> Result<(), UploadError> {
-        if self.find(id).await?.state != UploadState::Open {
+    pub async fn abort(&self, caller: &Caller, id: UploadId, trace_id: &str) -> Result<(), UploadError> {
+        if self.find(Some(caller), id).await?.state != UploadState::Open {
             return Err(UploadError::AlreadyCompleted);
         }
         let given_up: Result<Option<JobId>, RepositoryError> =
-            in_transaction!(self.ports.database, Durability::Full, tx => give_up(tx, id, trace_id));
+            in_transaction!(self.ports.database, Durability::Full, tx => abort(tx, caller, id, trace_id));
         // Whoever was quicker has completed it or given it up.
         let job_id = given_up?.ok_or(UploadError::AlreadyCompleted)?;
         self.announcer.announce(job_id, trace_id);
         Ok(())
     }
+}
+
+async fn abort(
+    tx: &mut Transaction,
+    caller: &Caller,
+    id: UploadId,
+    trace_id: &str,
+) -> Result<Option<JobId>, RepositoryError> {
+    let job = give_up(tx, id, trace_id).await?;
+    if job.is_some() {
+        audit::insert(tx, &Entry::of(caller, Action::AbortUpload, id, now())).await?;
+    }
+    Ok(job)
 }
 
 /// Ends an open upload; the job that removes what was staged, or `None` when it was not open.

@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use super::direct::{begin, gathering};
 use super::meter::{Reading, watch};
+use super::room::Room;
 use super::{IncomingChunk, UploadError, lasting, too_long};
-use crate::domain::ChunkIndex;
+use crate::config::ContentCheck;
 use crate::domain::body::{Body, BodyError};
 use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::upload::{Upload, UploadState};
+use crate::domain::{ChunkIndex, FoundType, found_type};
 use crate::failpoint;
 use crate::repositories::chunks::{self, ChunkState};
 use crate::repositories::{Durability, now, uploads};
@@ -35,7 +37,10 @@ pub(super) struct ChunkWriter {
     upload: Upload,
     index: ChunkIndex,
     declared_size: u64,
+    room: Option<Room>,
     sha256: Option<[u8; 32]>,
+    /// Whether its first bytes say what the file is, and somebody wants to know.
+    looks: bool,
     /// Who we are to the reservation.
     id: Uuid,
     /// Whether a writer before us went away, and its request may still come to the store.
@@ -43,15 +48,23 @@ pub(super) struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    pub(super) fn new(ports: Ports, upload: Upload, index: ChunkIndex, chunk: &IncomingChunk) -> Self {
+    pub(super) fn new(
+        ports: Ports,
+        upload: Upload,
+        index: ChunkIndex,
+        chunk: &IncomingChunk,
+        room: Option<Room>,
+        check: ContentCheck,
+    ) -> Self {
         let declared_size = chunk.declared_size.unwrap_or(upload.chunk_size).cast_unsigned();
         let sha256 = chunk.sha256;
-        Self { ports, upload, index, declared_size, sha256, id: Uuid::new_v4(), contested: false }
+        let looks = index.get() == 0 && check != ContentCheck::Off;
+        Self { ports, upload, index, declared_size, room, sha256, looks, id: Uuid::new_v4(), contested: false }
     }
 
     pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
-        if let Some(length) = body.length.filter(|length| *length > self.declared_size) {
-            return Err(too_long(&self.upload, self.declared_size, length));
+        if let Some(length) = body.length.filter(|length| *length > self.most()) {
+            return Err(self.too_long(length));
         }
         if let Some(stored) = self.reserve().await? {
             return self.compare(body, stored).await;
@@ -64,6 +77,19 @@ impl ChunkWriter {
             Ok(()) => {}
         }
         written
+    }
+
+    /// The most bytes that the chunk may have.
+    fn most(&self) -> u64 {
+        self.room.as_ref().map_or(self.declared_size, |room| room.left.min(self.declared_size))
+    }
+
+    /// What to tell a caller who sends more than that.
+    fn too_long(&self, length: u64) -> UploadError {
+        match &self.room {
+            Some(room) if room.left < self.declared_size => room.error(),
+            _ => too_long(&self.upload, self.declared_size, length),
+        }
     }
 
     /// Waits until the chunk is ours to write, or is found stored.
@@ -121,7 +147,7 @@ impl ChunkWriter {
 
     /// Reads a chunk that is stored already, to see whether it is the same.
     async fn compare(&self, body: Body, stored: Fingerprint) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.declared_size, self.sha256, Duration::from_hours(24));
+        let (body, reading) = watch(body, self.most(), self.sha256, Duration::from_hours(24));
         let drained = body.blocks.try_for_each(|_| async { Ok(()) }).await;
         match reading.fingerprint() {
             Some(sent) if sent == stored => Ok(()),
@@ -134,7 +160,10 @@ impl ChunkWriter {
     }
 
     async fn put(&mut self, body: Body) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.declared_size, self.sha256, RESERVATION);
+        let (body, reading) = watch(body, self.most(), self.sha256, RESERVATION);
+        if self.looks {
+            reading.keep_head(found_type::HEAD);
+        }
         let receipt = {
             let this = &mut *self;
             let (ports, upload, index, id) = (this.ports.clone(), this.upload.id, this.index, this.id);
@@ -165,7 +194,10 @@ impl ChunkWriter {
             (Ok(_), Some(Fingerprint { size: 0, .. })) => {
                 Err(UploadError::Invalid(invalid_field("file", "file should have at least 1 byte")))
             }
-            (Ok(receipt), Some(fingerprint)) => self.acknowledge(fingerprint, receipt).await,
+            (Ok(receipt), Some(fingerprint)) => {
+                let found = reading.take_head().map(|head| FoundType::of(&head));
+                self.acknowledge(fingerprint, receipt, found).await
+            }
             (Ok(_), None) => Err(UploadError::Body(BodyError::Disconnected)),
             (Err(UploadError::Failed(Failure::Storage(error))), _) => Err(self.failure(&reading, error)),
             (Err(UploadError::Body(error)), _) => Err(self.failure(&reading, StorageError::Body(error))),
@@ -186,10 +218,15 @@ impl ChunkWriter {
         Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, self.contested).await?)
     }
 
-    async fn acknowledge(&self, fingerprint: Fingerprint, receipt: String) -> Result<(), UploadError> {
+    async fn acknowledge(
+        &self,
+        fingerprint: Fingerprint,
+        receipt: String,
+        found: Option<FoundType>,
+    ) -> Result<(), UploadError> {
         failpoint::reach("chunk.stored");
         let Fingerprint { size, crc } = fingerprint;
-        let chunk = StoredChunk { index: self.index, size, crc: Some(crc), receipt };
+        let chunk = StoredChunk { index: self.index, size, crc: Some(crc), receipt, found };
         let mut database = self.ports.database.writer(Durability::Full).await?;
         if chunks::acknowledge(&mut database, self.upload.id, &chunk, self.id).await? {
             failpoint::reach("chunk.acknowledged");
@@ -218,7 +255,7 @@ impl ChunkWriter {
     /// What to tell the caller: the body's own failure counts more than what the store made of it.
     fn failure(&self, reading: &Reading, of_store: StorageError) -> UploadError {
         match reading.take_failure() {
-            Some(BodyError::TooLong { .. }) => too_long(&self.upload, self.declared_size, reading.length()),
+            Some(BodyError::TooLong { .. }) => self.too_long(reading.length()),
             Some(BodyError::ReservationLost) => UploadError::Failed(Failure::Busy),
             Some(error) => UploadError::Body(error),
             None => of_store.into(),

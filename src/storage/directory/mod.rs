@@ -127,6 +127,7 @@ impl Storage for DirectoryStorage {
         &self,
         _: &Gathering,
         _: ChunkIndex,
+        _: i64,
         _: Duration,
     ) -> Result<Option<String>, StorageError> {
         Ok(None)

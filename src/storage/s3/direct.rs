@@ -12,16 +12,18 @@ use crate::domain::ChunkIndex;
 use crate::domain::chunk::StoredChunk;
 use crate::storage::{Sent, StorageError};
 
-/// A URL that takes one part of the multipart upload with a PUT.
+/// A URL that takes one part of the multipart upload with a PUT. The length is signed with it, so that nobody puts more
+/// there than a chunk.
 pub(super) async fn signed_link(
     store: &S3Storage,
     gathering: &Gathering,
     index: ChunkIndex,
+    size: i64,
     valid_for: Duration,
 ) -> Result<String, StorageError> {
     let signing = PresigningConfig::expires_in(valid_for).map_err(|error| StorageError::Refused(error.to_string()))?;
     let request = store.public.upload_part().bucket(store.bucket(gathering.target.bucket)).key(&gathering.target.key);
-    let request = request.upload_id(begun(gathering)?).part_number(number_of(index.get())?);
+    let request = request.upload_id(begun(gathering)?).part_number(number_of(index.get())?).content_length(size);
     let signed = request.presigned(signing).await.map_err(failed)?;
     Ok(signed.uri().to_owned())
 }
@@ -62,5 +64,5 @@ async fn parts(store: &S3Storage, gathering: &Gathering) -> Result<Vec<StoredChu
 fn chunk_of(part: &Part) -> Option<StoredChunk> {
     let index = ChunkIndex::try_from(i64::from(part.part_number()?) - 1).ok()?;
     let crc = part.checksum_crc64_nvme().and_then(crc_of);
-    Some(StoredChunk { index, size: part.size()?, crc, receipt: part_receipt(part.e_tag()?) })
+    Some(StoredChunk { index, size: part.size()?, crc, receipt: part_receipt(part.e_tag()?), found: None })
 }

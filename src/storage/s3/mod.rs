@@ -198,9 +198,10 @@ impl Storage for S3Storage {
         &self,
         gathering: &Gathering,
         index: ChunkIndex,
+        size: i64,
         valid_for: Duration,
     ) -> Result<Option<String>, StorageError> {
-        direct::signed_link(self, gathering, index, valid_for).await.map(Some)
+        direct::signed_link(self, gathering, index, size, valid_for).await.map(Some)
     }
 
     fn least_linked_chunk_size(&self) -> i64 {

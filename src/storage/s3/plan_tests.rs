@@ -9,6 +9,7 @@ fn chunks(list: &[(i64, bool)]) -> Vec<StoredChunk> {
         index: ChunkIndex::try_from(i64::try_from(index).unwrap()).unwrap(),
         size,
         crc: None,
+        found: None,
         receipt: if part { part_receipt(&format!("e{index}")) } else { object_receipt(&format!("k{index}")) },
     };
     list.iter().enumerate().map(chunk).collect()

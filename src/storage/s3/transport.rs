@@ -2,6 +2,7 @@
 //! away.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::config::SharedHttpClient;
@@ -14,9 +15,10 @@ use hyper::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::Error as ClientError;
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector as TcpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use url::Url;
 
@@ -28,6 +30,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS: Duration = Duration::from_secs(20);
 /// The most bytes of a pooled connection that wait to be read or written, about.
 const BUFFER: usize = 128 * 1024;
+/// The same for the connections beyond the first ones, so that a crowd takes little memory.
+const SMALL_BUFFER: usize = 16 * 1024;
+/// How many requests at a time get the larger buffers.
+const FEW: usize = 128;
+
 /// Makes connections to the store.
 #[derive(Clone)]
 pub(super) enum Dialer {
@@ -71,11 +78,9 @@ impl Dialer {
 
     /// A pool of connections for the SDK.
     pub(super) fn pool(&self) -> SharedHttpClient {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_CONNECTIONS).http1_max_buf_size(BUFFER);
         let connector = match self {
-            Self::Plain(tcp) => SharedHttpConnector::new(Transport(builder.build(tcp.clone()))),
-            Self::Secured(tls) => SharedHttpConnector::new(Transport(builder.build(tls.clone()))),
+            Self::Plain(tcp) => SharedHttpConnector::new(Transport::new(tcp)),
+            Self::Secured(tls) => SharedHttpConnector::new(Transport::new(tls)),
         };
         http_client_fn(move |_, _| connector.clone())
     }
@@ -87,7 +92,27 @@ fn secured(tcp: TcpConnector) -> Result<HttpsConnector<TcpConnector>, StorageErr
     Ok(tls.https_only().enable_http1().wrap_connector(tcp))
 }
 
-struct Transport<C>(Client<C, SdkBody>);
+/// Two pools of connections to one store.
+struct Transport<C> {
+    large: Client<C, SdkBody>,
+    small: Client<C, SdkBody>,
+    /// A permit for each request that gets a connection with the larger buffers.
+    places: Arc<Semaphore>,
+}
+
+impl<C> Transport<C>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    fn new(connector: &C) -> Self {
+        let pool = |buffer| {
+            let mut builder = Client::builder(TokioExecutor::new());
+            builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_CONNECTIONS).http1_max_buf_size(buffer);
+            builder.build(connector.clone())
+        };
+        Self { large: pool(BUFFER), small: pool(SMALL_BUFFER), places: Arc::new(Semaphore::new(FEW)) }
+    }
+}
 
 impl<C> fmt::Debug for Transport<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,11 +122,13 @@ impl<C> fmt::Debug for Transport<C> {
 
 impl<C> HttpConnector for Transport<C>
 where
-    C: hyper_util::client::legacy::connect::Connect + Clone + Send + Sync + 'static,
+    C: Connect + Clone + Send + Sync + 'static,
 {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let client = if place.is_some() { self.large.clone() } else { self.small.clone() };
         HttpConnectorFuture::new(async move {
+            let _place = place;
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let response = client.request(request).await.map_err(failed)?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))

@@ -46,9 +46,16 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
+        Self::with_key(base, None)
+    }
+
+    /// A client that shows this key, or another credential, with every request.
+    pub fn with_key(base: &str, key: Option<&str>) -> Self {
         // Once for the whole process; it does not matter which test is first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let shown = key.map(|key| (reqwest::header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap()));
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let http = http.default_headers(shown.into_iter().collect()).build().unwrap();
         Self { http, base: base.to_owned() }
     }
 
@@ -194,9 +201,9 @@ impl Client {
         self.follow(file["download_url"].as_str().expect("a link")).await
     }
 
-    /// What is behind a link.
+    /// What is behind a link, for someone who has nothing but that.
     pub async fn follow(&self, link: &str) -> Vec<u8> {
-        let response = self.http.get(link).send().await.expect("an answer");
+        let response = Self::new(&self.base).http.get(link).send().await.expect("an answer");
         assert_eq!(response.status(), 200, "{link}");
         response.bytes().await.expect("a body").to_vec()
     }

@@ -34,6 +34,7 @@ pub struct Deployment {
     pub folder: TempDir,
     pub settings: HashMap<String, String>,
     queue: Queue,
+    key: Option<String>,
 }
 
 /// A variable that `scripts/with-services` sets.
@@ -68,7 +69,27 @@ impl Deployment {
             set("RABBITMQ_DEFAULT_PASS", from_services("TEST_RABBITMQ_PASSWORD"));
             set("RABBITMQ_QUEUE", format!("test.{}", Uuid::new_v4().simple()));
         }
+        if std::env::var("TEST_AUTH").is_ok_and(|mode| mode == "keys") {
+            deployment = deployment.closed().await;
+        }
         deployment
+    }
+
+    /// With access control on, and a key that may do everything for the clients of its services.
+    pub async fn closed(self) -> Self {
+        let mut closed = self.set("APP_AUTH", "keys");
+        let all = "files:read,files:write,files:delete,users,admin,metrics";
+        closed.key = Some(closed.new_key(&["test", "--scope", all]).await);
+        closed
+    }
+
+    /// A new key, made on the command line with these arguments.
+    pub async fn new_key(&self, arguments: &[&str]) -> String {
+        let mut command = self.command(env!("CARGO_BIN_EXE_filemanager"));
+        command.args(["keys", "create"]).args(arguments);
+        let (status, key, complaint) = run(command).await;
+        assert!(status.success(), "{complaint}");
+        key.trim().to_owned()
     }
 
     /// With these settings beside the usual ones.
@@ -78,7 +99,7 @@ impl Deployment {
         let usual = [("APP_PORT", "0".to_owned()), ("APP_DATA_DIR", data), ("LOG_FORMAT", "json".to_owned())];
         let mut all: HashMap<String, String> = usual.map(|(name, value)| (name.to_owned(), value)).into();
         all.extend(settings);
-        Self { folder, settings: all, queue }
+        Self { folder, settings: all, queue, key: None }
     }
 
     /// What one gets with nothing configured.
@@ -110,12 +131,16 @@ impl Deployment {
 
     /// Starts an API and waits until it takes requests.
     pub async fn api(&self) -> Service {
-        Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "ready").await
+        let mut service = Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "ready").await;
+        service.key.clone_from(&self.key);
+        service
     }
 
     /// Starts an API whose database may be away, and waits until it says where it is.
     pub async fn api_without_database(&self) -> Service {
-        Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "serving").await
+        let mut service = Service::start(self.command(env!("CARGO_BIN_EXE_filemanager")), "serving").await;
+        service.key.clone_from(&self.key);
+        service
     }
 
     /// Starts a worker and waits until it takes jobs.
@@ -160,6 +185,8 @@ pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
 pub struct Service {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// What its clients show.
+    key: Option<String>,
 }
 
 impl Service {
@@ -174,7 +201,7 @@ impl Service {
                 lines.lock().unwrap().push(line);
             }
         });
-        Self { child, log }
+        Self { child, log, key: None }
     }
 
     /// Starts a process and waits until its log says `message`.
@@ -208,7 +235,12 @@ impl Service {
     }
 
     pub fn client(&self) -> Client {
-        Client::new(&format!("http://{}", self.address()))
+        self.client_with(self.key.as_deref())
+    }
+
+    /// A client that shows this key, or another credential, or nothing.
+    pub fn client_with(&self, key: Option<&str>) -> Client {
+        Client::with_key(&format!("http://{}", self.address()), key)
     }
 
     pub fn pid(&self) -> rustix::process::Pid {
@@ -247,4 +279,23 @@ pub async fn run(mut command: Command) -> (ExitStatus, String, String) {
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status, text(output.stdout), text(output.stderr))
+}
+
+/// The key that a service prints where there is none yet.
+pub async fn first_key(deployment: &Deployment) -> Option<String> {
+    let mut command = deployment.command(env!("CARGO_BIN_EXE_filemanager"));
+    command.stdout(Stdio::piped());
+    let mut service = Service::start(command, "ready").await;
+    let mut output = service.child.stdout.take().expect("a pipe");
+    let mut client = service.client();
+    client.base.push_str("/health/ready");
+    eventually("the service is ready", async || {
+        client.http.get(&client.base).send().await.ok().filter(|answer| answer.status() == 200).map(drop)
+    })
+    .await;
+    service.signal(rustix::process::Signal::TERM);
+    service.ended().await;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut output, &mut text).expect("a text");
+    Some(text.lines().find(|line| line.contains("fmk_"))?.rsplit_once(' ')?.1.to_owned())
 }

@@ -8,6 +8,7 @@ pub mod collector;
 pub mod deployment;
 #[allow(dead_code, reason = "each test program breaks things in its own ways")]
 pub mod proxy;
+pub mod routes;
 pub mod s3;
 mod s3_server;
 pub mod scrape;

@@ -110,7 +110,7 @@ export interface paths {
         /**
          * How far a file is, as it happens
          * @description Server-sent events: one for each change of the status, its data as `data` of the status route; after `SUCCESS` or
-         *     `FAILURE` an event named `end`, and the stream ends. Who comes again with `Last-Event-ID` is told only what is new, and
+         *     `FAILURE` an event named `end`, and the stream ends, as it does after a minute. Who comes again with `Last-Event-ID` is told only what is new, and
          *     gets a 204 when there is nothing to wait for.
          */
         get: operations["events"];
@@ -233,6 +233,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/file/upload/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an upload token
+         * @description For a browser or a stranger: shown as a bearer token, it allows uploads of this kind and to see how far they are, for a
+         *     short time.
+         */
+        post: operations["token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/file/upload/{upload_id}": {
         parameters: {
             query?: never;
@@ -313,6 +334,70 @@ export interface paths {
          * @description A private file needs its credential.
          */
         delete: operations["delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The keys of the caller's tenant
+         * @description Newest first, revoked and expired ones among them.
+         */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Make a key
+         * @description Of the caller's tenant, with no scope that the caller does not have. The key itself is shown here and never again.
+         */
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key
+         * @description It works nowhere 5 seconds later.
+         */
+        delete: operations["revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the caller may do, and what its tenant has and may have
+         *     A limit that is absent is none.
+         */
+        get: operations["usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -552,6 +637,8 @@ export interface components {
             download_url: string;
             /** @description The file's name. */
             filename?: string | null;
+            /** @description What the file's first bytes say that it is; `null` while nobody looked. */
+            found_type?: string | null;
             /**
              * Format: uuid
              * @description The file's identifier.
@@ -625,6 +712,63 @@ export interface components {
             /** @description `public` or `private`. */
             visibility?: string | null;
         };
+        /** @description A key, without its secret. */
+        KeyAnswer: {
+            /** @description When it was made (RFC 3339). */
+            created_at: string;
+            /** @description When it stops being valid (RFC 3339), if ever. */
+            expires_at?: string | null;
+            /** @description Its identifier. */
+            id: string;
+            /** @description When it was used last (RFC 3339), to the minute. */
+            last_used_at?: string | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it allows. */
+            scopes: string[];
+            /** @description `valid`, `expired` or `revoked`. */
+            state: string;
+            /** @description Whose things its owner sees. */
+            tenant: string;
+        };
+        /** @description A key to be made. */
+        KeyForm: {
+            /**
+             * Format: int64
+             * @description How long it is valid, in seconds; for ever when absent.
+             */
+            expires_in?: number | null;
+            /** @description What to call it, 1 to 255 characters. */
+            name: string;
+            /**
+             * @description What it allows: some of `files:read`, `files:write`, `files:delete`, `users`, `admin` and `metrics`, separated by
+             *     commas. The first four when absent.
+             */
+            scopes?: string | null;
+        };
+        /** @description What a tenant may have; `null` is no limit. */
+        LimitsAnswer: {
+            /**
+             * Format: int64
+             * @description Bytes of all its files.
+             */
+            bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of its largest file.
+             */
+            file_size?: number | null;
+            /**
+             * Format: int64
+             * @description How many files.
+             */
+            files?: number | null;
+            /**
+             * Format: int64
+             * @description How many uploads at a time.
+             */
+            uploads?: number | null;
+        };
         /** @description A file in a list. */
         ListedFileAnswer: {
             /** @description The name of the file's appointment. */
@@ -670,6 +814,34 @@ export interface components {
                  * @description The appointment's user.
                  */
                 user_id: string;
+            }[];
+            /** @description Always empty. */
+            message: string;
+            /** @description What to ask for the next page with; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description A page of a list. */
+        Listing_KeyAnswer: {
+            /** @description The rows, newest first. */
+            data: {
+                /** @description When it was made (RFC 3339). */
+                created_at: string;
+                /** @description When it stops being valid (RFC 3339), if ever. */
+                expires_at?: string | null;
+                /** @description Its identifier. */
+                id: string;
+                /** @description When it was used last (RFC 3339), to the minute. */
+                last_used_at?: string | null;
+                /** @description What it is called. */
+                name: string;
+                /** @description What it allows. */
+                scopes: string[];
+                /** @description `valid`, `expired` or `revoked`. */
+                state: string;
+                /** @description Whose things its owner sees. */
+                tenant: string;
             }[];
             /** @description Always empty. */
             message: string;
@@ -740,6 +912,11 @@ export interface components {
             /** @description Always `ok`. */
             status: string;
         };
+        /** @description A key that was made. */
+        NewKeyAnswer: components["schemas"]["KeyAnswer"] & {
+            /** @description The key itself: it is shown here and never again. */
+            key: string;
+        };
         /** @description Whether the service can do its work. */
         Ready: {
             /** @description `ok` or `unavailable` for each dependency. The causes are in the log. */
@@ -771,6 +948,11 @@ export interface components {
              * @description The file's identifier.
              */
             file_id: string;
+        };
+        /** @description A key that was revoked. */
+        RevokedAnswer: {
+            /** @description Its identifier. */
+            id: string;
         };
         /** @description How far a file is. */
         StatusAnswer: {
@@ -875,6 +1057,8 @@ export interface components {
                 download_url: string;
                 /** @description The file's name. */
                 filename?: string | null;
+                /** @description What the file's first bytes say that it is; `null` while nobody looked. */
+                found_type?: string | null;
                 /**
                  * Format: uuid
                  * @description The file's identifier.
@@ -930,6 +1114,18 @@ export interface components {
             success: boolean;
         };
         /** @description An answer that is not an error. */
+        Success_NewKeyAnswer: {
+            /** @description A key that was made. */
+            data: components["schemas"]["KeyAnswer"] & {
+                /** @description The key itself: it is shown here and never again. */
+                key: string;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
         Success_Ready: {
             /** @description Whether the service can do its work. */
             data: {
@@ -946,6 +1142,18 @@ export interface components {
             success: boolean;
         };
         /** @description An answer that is not an error. */
+        Success_RevokedAnswer: {
+            /** @description A key that was revoked. */
+            data: {
+                /** @description Its identifier. */
+                id: string;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
         Success_StatusAnswer: {
             /** @description How far a file is. */
             data: {
@@ -953,6 +1161,20 @@ export interface components {
                 error?: string | null;
                 /** @description How far the file is. */
                 status: components["schemas"]["FileStatus"];
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
+        Success_TokenAnswer: {
+            /** @description An upload token. */
+            data: {
+                /** @description Until when it is valid (RFC 3339). */
+                expires_at: string;
+                /** @description The token, to be sent as `Authorization: Bearer`. */
+                token: string;
             };
             /** @description A sentence for a person, or nothing. */
             message: string;
@@ -1005,6 +1227,42 @@ export interface components {
             success: boolean;
         };
         /** @description An answer that is not an error. */
+        Success_UsageAnswer: {
+            /** @description What a caller may do, and what its tenant has and may have. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Bytes of all its files.
+                 */
+                bytes: number;
+                /**
+                 * Format: int64
+                 * @description How many files.
+                 */
+                files: number;
+                /** @description What it may have. */
+                limits: components["schemas"]["LimitsAnswer"];
+                /** @description What the caller may do. */
+                scopes: string[];
+                /** @description The tenant. */
+                tenant: string;
+                /**
+                 * Format: int64
+                 * @description How many uploads that are neither completed nor given up.
+                 */
+                uploads: number;
+                /**
+                 * Format: uuid
+                 * @description The user that the caller is, if its token says so.
+                 */
+                user_id?: string | null;
+            };
+            /** @description A sentence for a person, or nothing. */
+            message: string;
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description An answer that is not an error. */
         Success_UserAnswer: {
             /** @description A user. */
             data: {
@@ -1024,6 +1282,40 @@ export interface components {
             message: string;
             /** @description Always `true`. */
             success: boolean;
+        };
+        /** @description An upload token. */
+        TokenAnswer: {
+            /** @description Until when it is valid (RFC 3339). */
+            expires_at: string;
+            /** @description The token, to be sent as `Authorization: Bearer`. */
+            token: string;
+        };
+        /** @description What an upload token is to allow. */
+        TokenForm: {
+            /**
+             * Format: uuid
+             * @description The files' appointment.
+             */
+            appointment_id?: string | null;
+            /**
+             * Format: int64
+             * @description How long the token is valid, 1 to 86,400 seconds; 3,600 when absent.
+             */
+            expires_in?: number | null;
+            /** @description The extensions that it may have, separated by commas; any that the service accepts when absent. */
+            extensions?: string | null;
+            /**
+             * Format: int64
+             * @description The largest file, in bytes.
+             */
+            max_size: number;
+            /**
+             * Format: uuid
+             * @description The files' user.
+             */
+            user_id?: string | null;
+            /** @description `public` or `private`; as the uploader likes when absent. */
+            visibility?: string | null;
         };
         /** @description What the service has of an upload. */
         UploadAnswer: {
@@ -1060,6 +1352,35 @@ export interface components {
         UrlsForm: {
             /** @description The chunks' places, at most 1,000. */
             indexes: number[];
+        };
+        /** @description What a caller may do, and what its tenant has and may have. */
+        UsageAnswer: {
+            /**
+             * Format: int64
+             * @description Bytes of all its files.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many files.
+             */
+            files: number;
+            /** @description What it may have. */
+            limits: components["schemas"]["LimitsAnswer"];
+            /** @description What the caller may do. */
+            scopes: string[];
+            /** @description The tenant. */
+            tenant: string;
+            /**
+             * Format: int64
+             * @description How many uploads that are neither completed nor given up.
+             */
+            uploads: number;
+            /**
+             * Format: uuid
+             * @description The user that the caller is, if its token says so.
+             */
+            user_id?: string | null;
         };
         /** @description A user. */
         UserAnswer: {
@@ -1832,6 +2153,70 @@ export interface operations {
             };
         };
     };
+    token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_TokenAnswer"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     received: {
         parameters: {
             query?: never;
@@ -2109,6 +2494,216 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description The most keys to answer, 1 to 1,000; 1,000 when absent */
+                limit?: number;
+                /** @description The `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_KeyAnswer"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_NewKeyAnswer"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier: the 16 digits after `fmk_` */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_RevokedAnswer"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such key that is valid */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_UsageAnswer"];
+                };
+            };
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
