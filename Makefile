@@ -22,8 +22,10 @@ page:
 	scripts/install-test-deps
 	npm run --prefix frontend --silent check
 
+# The tests at the wire twice: without access control, and with keys.
 unit:
 	scripts/with-services cargo test --locked --features failpoints
+	TEST_AUTH=keys scripts/with-services cargo test --locked --features failpoints --test it
 
 # Breaks a full deployment in every way that it must survive, as often as is promised: hours. Options go through ARGS,
 # for example ARGS="--seed 7 --only kill-worker --rounds 3"; power-cut must be run by root.

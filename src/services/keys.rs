@@ -16,6 +16,8 @@ use crate::repositories::{Database, Durability, RepositoryError, Transaction, au
 
 /// How long what is known of a key counts; a key that is taken back works nowhere after this and the time of a request.
 const KNOWN_FOR: Duration = Duration::from_secs(3);
+/// How long a key is good without the database.
+const SEEN_FOR: Duration = Duration::from_hours(1);
 /// How many keys are known at a time, unknown ones among them.
 const MOST_KNOWN: u64 = 100_000;
 /// How often a use is written down at the most.
@@ -40,6 +42,8 @@ pub struct NewKey {
 pub struct KeyService {
     database: Database,
     known: Cache<KeyId, Option<ApiKey>>,
+    /// What was known last, for when the database is away.
+    seen: Cache<KeyId, ApiKey>,
     used: Cache<KeyId, ()>,
     tasks: TaskTracker,
 }
@@ -48,9 +52,7 @@ impl KeyService {
     /// A service on this database.
     #[must_use]
     pub fn new(database: Database, tasks: TaskTracker) -> Self {
-        let cache = |lifetime| Cache::builder().max_capacity(MOST_KNOWN).time_to_live(lifetime);
-        let (known, used) = (cache(KNOWN_FOR).build(), Cache::builder().max_capacity(MOST_KNOWN));
-        Self { database, known, used: used.time_to_live(USE_NOTED_EVERY).build(), tasks }
+        Self { database, known: cache(KNOWN_FOR), seen: cache(SEEN_FOR), used: cache(USE_NOTED_EVERY), tasks }
     }
 
     /// Makes a key; its text is in no other place.
@@ -130,7 +132,19 @@ impl KeyService {
         if let Some(known) = self.known.get(&id) {
             return Ok(known);
         }
-        let found = keys::find(&mut self.database.reader().await?, id).await?;
+        let looked_up = async { keys::find(&mut self.database.reader().await?, id).await };
+        let found = match looked_up.await {
+            Ok(Some(key)) => {
+                self.seen.insert(id, key.clone());
+                Some(key)
+            }
+            Ok(None) => None,
+            // Without the database nothing can be done with a key but to read metrics, which are needed most then.
+            Err(RepositoryError::Unavailable(error)) => {
+                Some(self.seen.get(&id).ok_or(RepositoryError::Unavailable(error))?)
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.known.insert(id, found.clone());
         Ok(found)
     }
@@ -149,6 +163,10 @@ impl KeyService {
             }
         });
     }
+}
+
+fn cache<T: Clone + Send + Sync + 'static>(lifetime: Duration) -> Cache<KeyId, T> {
+    Cache::builder().max_capacity(MOST_KNOWN).time_to_live(lifetime).build()
 }
 
 async fn insert(tx: &mut Transaction, caller: &Caller, key: &ApiKey) -> Result<(), RepositoryError> {

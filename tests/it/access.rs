@@ -9,7 +9,7 @@ use crate::support::routes::{Route, routes};
 use crate::support::{Client, Database, Deployment, Queue, Store, bytes, eventually};
 
 const UNKNOWN: &str = "f28a2047-2409-4a88-af3b-227038f6c81c";
-const WORDS: [&str; 2] = [UNKNOWN, "0"];
+pub const WORDS: [&str; 2] = [UNKNOWN, "0"];
 
 async fn closed() -> (Deployment, Vec<Service>) {
     let deployment = Deployment::embedded().await.closed().await;
@@ -21,7 +21,7 @@ async fn on_mysql() -> Deployment {
     Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await
 }
 
-async fn closed_routes(client: &Client) -> Vec<Route> {
+pub async fn closed_routes(client: &Client) -> Vec<Route> {
     let (closed, open): (Vec<_>, Vec<_>) = routes(client).await.into_iter().partition(|route| route.closed);
     let open: Vec<_> = open.iter().map(|route| route.path.as_str()).collect();
     assert_eq!(open, ["/health/live", "/health/ready"]);
@@ -40,7 +40,7 @@ async fn refusal(route: &Route, client: &Client, headers: &[(&str, &str)]) -> (u
     (status, message, challenge)
 }
 
-async fn new_upload_token(client: &Client, fields: &[(&str, &str)]) -> String {
+pub async fn new_upload_token(client: &Client, fields: &[(&str, &str)]) -> String {
     let answer = client.post("/file/upload/token", fields).await.data();
     answer["token"].as_str().expect("a token").to_owned()
 }
@@ -225,8 +225,8 @@ async fn nobody_makes_a_key_that_may_more_than_they() {
 
 #[tokio::test]
 async fn the_first_key_is_made_once_and_the_service_warns_when_it_is_open() {
-    for deployment in [Deployment::embedded().await, on_mysql().await] {
-        let deployment = deployment.set("APP_AUTH", "keys");
+    for database in [Database::Sqlite, Database::MySql] {
+        let deployment = Deployment::open(database, Store::Directory, Queue::InProcess).await.set("APP_AUTH", "keys");
         let first = first_key(&deployment).await.expect("a key");
         assert!(first_key(&deployment).await.is_none());
         let service = deployment.api().await;
@@ -365,33 +365,5 @@ async fn tricks_with_paths_and_lengths_open_nothing() {
         let answer = ask("POST /api/v1/users", &headers, second).await;
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{what}: {answer}");
         assert!(answer.starts_with("HTTP/1.1 4"), "{what}: {answer}");
-    }
-}
-
-#[tokio::test]
-async fn no_credential_is_seen_again_in_any_output() {
-    let (deployment, services) = closed().await;
-    let client = services[0].client();
-    let key = deployment.new_key(&["canary"]).await;
-    let token = new_upload_token(&client, &[("max_size", "10")]).await;
-    let mut answers = Vec::new();
-    for credential in [&key, &token] {
-        let caller = services[0].client_with(Some(credential));
-        for route in closed_routes(&client).await {
-            let response = route.request(&caller, &WORDS).send().await.unwrap();
-            answers.push(format!("{:?}", response.headers()));
-            if !response.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream") {
-                answers.push(response.text().await.unwrap());
-            }
-        }
-        caller.upload(&[bytes(5, 1)], &[], &[]).await;
-    }
-    let metrics = client.http.get(format!("{}/metrics", client.base)).send().await.unwrap();
-    answers.push(metrics.text().await.unwrap());
-    let log = services[0].log();
-    for secret in [&key[21..], &token[20..60], &token[token.len() - 20..]] {
-        for text in answers.iter().chain(&log) {
-            assert!(!text.contains(secret), "{secret} is in {text}");
-        }
     }
 }

@@ -86,3 +86,26 @@ async fn an_upload_that_was_declared_private_does_not_become_public_by_omission(
     let file = client.complete(&upload, 1, 3, &[]).await.data();
     assert!(file["path"].as_str().unwrap().starts_with("private/"));
 }
+
+#[tokio::test]
+async fn completing_again_opens_no_private_file_to_who_does_not_know_its_credential() {
+    let deployment = Deployment::embedded().await;
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let upload = client.init(&[]).await;
+    client.chunk(&upload, 0, b"secret").await.data();
+    let credential = r#"{"pin":"1234"}"#;
+    let file = client.complete(&upload, 1, 6, &[("credential", credential)]).await.data();
+    let again = client.complete(&upload, 1, 6, &[("credential", credential)]).await.data();
+    assert_eq!((&again["id"], &again["credential"]), (&file["id"], &file["credential"]));
+    client.done(&file, Some(credential)).await;
+    assert_eq!(client.follow(again["download_url"].as_str().unwrap()).await, b"secret");
+    for other in [&[][..], &[("credential", r#"{"pin":"1235"}"#)]] {
+        let known = client.complete(&upload, 1, 6, other).await.data();
+        assert_eq!((&known["id"], &known["credential"]), (&file["id"], &serde_json::Value::Null));
+        let link = known["download_url"].as_str().unwrap();
+        assert_eq!(client.http.get(link).send().await.unwrap().status(), 403);
+        let opened = client.http.get(link).header("x-file-credential", credential).send().await.unwrap();
+        assert_eq!(opened.bytes().await.unwrap(), "secret");
+    }
+}

@@ -77,6 +77,22 @@ async fn a_file_that_is_not_what_its_name_says_can_be_refused() {
 }
 
 #[tokio::test]
+async fn a_first_chunk_that_is_too_short_to_tell_hides_nothing_and_accuses_nobody() {
+    for deployment in on_both_stores().await {
+        let deployment = deployment.set("APP_CONTENT_CHECK", "reject");
+        let services = deployment.start().await;
+        let client = services[0].client();
+        let program = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 60]].concat();
+        let pieces = |content: &[u8]| vec![content[..1].to_vec(), content[1..].to_vec()];
+        let lie = client.upload(&pieces(&program), &[], &named("txt", "text/plain")).await;
+        let status = client.done(&lie, None).await;
+        assert_eq!(status["error"], "The file is not what its extension and content type say.");
+        let honest = client.upload(&pieces(PNG), &[], &named("png", "image/png")).await;
+        assert_eq!(found(&client, &honest).await, "image/png");
+    }
+}
+
+#[tokio::test]
 async fn the_operator_says_which_extensions_are_accepted_and_whether_anybody_looks() {
     let deployment =
         Deployment::embedded().await.set("APP_ACCEPTED_EXTENSIONS", "webp,txt").set("APP_CONTENT_CHECK", "off");

@@ -101,7 +101,9 @@ async fn a_broker_that_is_away_fails_nothing() {
 
 #[tokio::test]
 async fn a_full_disk_is_a_507_and_heals() {
-    let deployment = Deployment::embedded().await.set("APP_DATA_DIR", "/tmp/filemanager-full-disk");
+    let deployment = Deployment::open(Database::Sqlite, Store::Directory, Queue::InProcess)
+        .await
+        .set("APP_DATA_DIR", "/tmp/filemanager-full-disk");
     // A small disk that only this process sees, in a mount namespace of its own.
     let mut command = std::process::Command::new("unshare");
     let script = "mkdir -p /tmp/filemanager-full-disk && mount -t tmpfs -o size=16m tmpfs /tmp/filemanager-full-disk && exec \"$0\"";

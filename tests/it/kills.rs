@@ -33,6 +33,7 @@ fn command(client: &Client, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_filemanager"));
     command.args(arguments).args(["--json", "--quiet"]).env_clear();
     command.env("XDG_CACHE_HOME", folder.join("cache")).env("FILEMANAGER_URL", &client.base).current_dir(folder);
+    command.envs(client.key.as_ref().map(|key| ("FILEMANAGER_KEY", key)));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

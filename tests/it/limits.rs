@@ -11,6 +11,7 @@ const HEAD: &str = "POST /api/v1/file/upload/init HTTP/1.1\r\nHost: x\r\n\
                     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\n";
 
 async fn open(api: &Service, first: &str) -> TcpStream {
+    let first = first.replacen("Host: x\r\n", &format!("Host: x\r\n{}", api.client().header()), 1);
     let mut stream = TcpStream::connect(api.address()).await.unwrap();
     stream.write_all(first.as_bytes()).await.unwrap();
     stream

@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod canaries;
 mod complete;
 mod content;
 mod contract;

@@ -154,7 +154,9 @@ async fn what_is_under_way_is_shown_until_it_ends_or_its_caller_leaves() {
     let deployment = Deployment::embedded().await;
     let api = deployment.api().await;
     let mut slow = tokio::net::TcpStream::connect(api.address()).await.unwrap();
-    let head = "POST /api/v1/file/upload/init HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    let head =
+        "POST /api/v1/file/upload/init HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n";
+    let head = format!("{head}{}\r\n", api.client().header());
     slow.write_all(head.as_bytes()).await.unwrap();
     let in_flight = async |count: u64| {
         eventually("the requests in flight are known", async || {

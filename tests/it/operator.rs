@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::deployment::run;
-use crate::support::{Deployment, bytes, eventually};
+use crate::support::{Database, Deployment, Queue, Store, bytes, eventually};
 
 const API: &str = env!("CARGO_BIN_EXE_filemanager");
 const WORKER: &str = env!("CARGO_BIN_EXE_filemanager-worker");
@@ -160,7 +160,7 @@ fn the_committed_description_of_the_api_is_that_of_the_code() {
 
 #[tokio::test]
 async fn the_curl_tours_of_the_readme_work_when_pasted() {
-    let deployment = Deployment::embedded().await;
+    let deployment = Deployment::open(Database::Sqlite, Store::Directory, Queue::InProcess).await;
     let api = deployment.api().await;
     let readme = in_repository("README.md");
     let tours = readme.split("<!-- tour -->").skip(1).step_by(2);

@@ -15,8 +15,10 @@ async fn passes(deployment: Deployment) {
     let newman = folder.join("node_modules/.bin/newman");
     assert!(newman.exists(), "newman is missing; scripts/install-test-deps installs it");
     let services = deployment.start().await;
-    let host = format!("host={}", services[0].client().base);
-    let arguments = ["run", "filemanager.postman_collection.json", "--working-dir", ".", "--env-var", &host, "--bail"];
+    let (host, key) =
+        (format!("host={}", services[0].client().base), format!("key={}", deployment.key().unwrap_or_default()));
+    let mut arguments = vec!["run", "filemanager.postman_collection.json", "--working-dir", ".", "--bail"];
+    arguments.extend(["--env-var", &host, "--env-var", &key]);
     let output = Command::new(newman).args(arguments).current_dir(folder).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
@@ -24,6 +26,11 @@ async fn passes(deployment: Deployment) {
 #[tokio::test]
 async fn the_collection_passes_on_the_embedded_service() {
     passes(Deployment::embedded().await).await;
+}
+
+#[tokio::test]
+async fn the_collection_passes_on_a_service_that_wants_a_key() {
+    passes(Deployment::embedded().await.closed().await).await;
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn a_node_that_drains_is_not_ready_but_answers_until_all_is_finished() {
         assert_eq!(ready.headers()["connection"], "close");
         assert_eq!(Answer::of(ready).await.body["data"]["status"], "stopping");
         // A connection of its own, as one that a balancer opens before it has noticed.
-        assert_eq!(Client::new(&client.base).get(&received).await.status, 200);
+        assert_eq!(Client::with_key(&client.base, client.key.as_deref()).get(&received).await.status, 200);
         eventually("no connection is taken any more", async || {
             let connected = tokio::net::TcpStream::connect(api.address()).await;
             connected.is_err().then_some(())
@@ -181,7 +181,8 @@ async fn a_rolling_restart_under_load_loses_no_request() {
     }
     let mut workers = join_all((0..3).map(|_| deployment.worker())).await;
     eventually("two nodes are ready", async || balancer.has_ready(2).then_some(())).await;
-    let client = Client::new(&format!("http://127.0.0.1:{}", balancer.port));
+    let key = apis[0].client().key;
+    let client = Client::with_key(&format!("http://127.0.0.1:{}", balancer.port), key.as_deref());
     let over = AtomicBool::new(false);
     let callers = join_all((0..UPLOADERS).map(|number| caller(client.clone(), number, &over)));
     let restarts = async {

@@ -200,3 +200,28 @@ async fn nothing_is_given_away(mine: &Things, theirs: &Things) {
     let revoked = mine.client.http.delete(mine.client.url(&path)).send().await.unwrap().status();
     assert_eq!(revoked, 404);
 }
+
+#[tokio::test]
+async fn a_public_file_is_nobody_elses_business_before_it_can_be_downloaded() {
+    let deployment = Deployment::new(Database::Sqlite, Store::Directory, Queue::RabbitMq).await.closed().await;
+    let service = deployment.api().await;
+    let [one, two] = ["one", "two"].map(|tenant| {
+        let deployment = &deployment;
+        async move { deployment.new_key(&["k", "--tenant", tenant]).await }
+    });
+    let (owner, other) = (service.client_with(Some(&one.await)), service.client_with(Some(&two.await)));
+    let file = owner.upload(&[bytes(9, 1)], &[], &[]).await;
+    let path = format!("/file/download/{}", file["id"].as_str().unwrap());
+    let never = format!("/file/download/{UNKNOWN}");
+    assert_eq!(owner.get(&path).await.status, 409);
+    assert_eq!(other.get(&path).await.error(), other.get(&never).await.error());
+    let stranger = service.client_with(None);
+    assert_eq!(stranger.get(&path).await.error(), stranger.get(&never).await.error());
+    // Without a worker it waits; with one everybody may have it.
+    let _worker = deployment.worker().await;
+    owner.done(&file, None).await;
+    for client in [&owner, &other, &stranger] {
+        let downloaded = client.http.get(client.url(&path)).send().await.unwrap();
+        assert_eq!(downloaded.bytes().await.unwrap(), bytes(9, 1));
+    }
+}

@@ -1,6 +1,6 @@
 //! What a collector of traces gets.
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
 
 use crate::support::collector::{Collector, Span};
@@ -15,7 +15,8 @@ const CALLER: &str = "00f067aa0ba902b7";
 fn tracing_client(api: &Service, sampled: bool) -> Client {
     let client = api.client();
     let parent = format!("00-{TRACE}-{CALLER}-{:02x}", u8::from(sampled));
-    let headers = HeaderMap::from_iter([("traceparent".parse().unwrap(), HeaderValue::from_str(&parent).unwrap())]);
+    let mut headers = HeaderMap::from_iter([("traceparent".parse().unwrap(), HeaderValue::from_str(&parent).unwrap())]);
+    headers.extend(client.key.iter().map(|key| (AUTHORIZATION, format!("Bearer {key}").parse().unwrap())));
     let http = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
     Client { http, ..client }
 }
@@ -164,7 +165,7 @@ async fn the_samplers_and_the_names_are_those_of_opentelemetry() {
         let mut command = deployment.command(env!("CARGO_BIN_EXE_filemanager"));
         command.env("OTEL_TRACES_SAMPLER_ARG", ratio);
         let api = Service::start(command, "ready").await;
-        api.client().init(&[]).await;
+        api.client_with(deployment.key()).init(&[]).await;
         stop(vec![api]).await;
         assert_eq!(collector.spans().iter().any(|span| span.service == "files-of-anna"), exported, "{ratio}");
     }

@@ -95,6 +95,29 @@ async fn a_tenant_may_have_what_its_limits_say_and_not_a_byte_more() {
 }
 
 #[tokio::test]
+async fn of_many_completions_at_once_on_two_nodes_so_many_are_taken_as_there_is_room_for() {
+    for deployment in on_both_databases().await {
+        let deployment = deployment.closed().await;
+        let key = deployment.new_key(&["k", "--tenant", "small"]).await;
+        command(&deployment, &["tenants", "set", "small", "--max-bytes", "100"]).await;
+        let (one, two) = (deployment.api().await, deployment.api().await);
+        let clients = [one.client_with(Some(&key)), two.client_with(Some(&key))];
+        let mut uploads = Vec::new();
+        for number in 0..12 {
+            let upload = clients[0].init(&[]).await;
+            clients[0].chunk(&upload, 0, &bytes(20, number)).await.data();
+            uploads.push(upload);
+        }
+        let completions =
+            uploads.iter().zip(clients.iter().cycle()).map(|(upload, client)| client.complete(upload, 1, 20, &[]));
+        let answers = futures::future::join_all(completions).await;
+        let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((with(200), with(413)), (5, 7));
+        assert_eq!(usage(&clients[1]).await["bytes"], 100);
+    }
+}
+
+#[tokio::test]
 async fn an_address_and_a_key_have_their_rates() {
     let deployment = Deployment::embedded().await.closed().await.set("APP_RATE_PER_KEY", "3");
     let service = deployment.api().await;

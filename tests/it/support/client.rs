@@ -42,11 +42,18 @@ impl Answer {
 pub struct Client {
     pub http: reqwest::Client,
     pub base: String,
+    /// What it shows of itself.
+    pub key: Option<String>,
 }
 
 impl Client {
     pub fn new(base: &str) -> Self {
         Self::with_key(base, None)
+    }
+
+    /// The header by which it is known, with its end of line, for requests that are written by hand; or nothing.
+    pub fn header(&self) -> String {
+        self.key.as_ref().map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"))
     }
 
     /// A client that shows this key, or another credential, with every request.
@@ -56,7 +63,7 @@ impl Client {
         let shown = key.map(|key| (reqwest::header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap()));
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = http.default_headers(shown.into_iter().collect()).build().unwrap();
-        Self { http, base: base.to_owned() }
+        Self { http, base: base.to_owned(), key: key.map(str::to_owned) }
     }
 
     pub fn url(&self, path: &str) -> String {

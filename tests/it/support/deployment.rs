@@ -46,6 +46,13 @@ pub fn from_services(name: &str) -> String {
 
 impl Deployment {
     pub async fn new(database: Database, store: Store, queue: Queue) -> Self {
+        let deployment = Self::open(database, store, queue).await;
+        let is_closed = std::env::var("TEST_AUTH").is_ok_and(|mode| mode == "keys");
+        if is_closed { deployment.closed().await } else { deployment }
+    }
+
+    /// Without access control, however the tests are run.
+    pub async fn open(database: Database, store: Store, queue: Queue) -> Self {
         let mut deployment = Self::on(HashMap::new(), queue);
         let mut set = |name: &str, value: String| deployment.settings.insert(name.to_owned(), value);
         set("JOB_SWEEP_INTERVAL", "1".into());
@@ -69,18 +76,23 @@ impl Deployment {
             set("RABBITMQ_DEFAULT_PASS", from_services("TEST_RABBITMQ_PASSWORD"));
             set("RABBITMQ_QUEUE", format!("test.{}", Uuid::new_v4().simple()));
         }
-        if std::env::var("TEST_AUTH").is_ok_and(|mode| mode == "keys") {
-            deployment = deployment.closed().await;
-        }
         deployment
     }
 
     /// With access control on, and a key that may do everything for the clients of its services.
     pub async fn closed(self) -> Self {
+        if self.key.is_some() {
+            return self;
+        }
         let mut closed = self.set("APP_AUTH", "keys");
         let all = "files:read,files:write,files:delete,users,admin,metrics";
         closed.key = Some(closed.new_key(&["test", "--scope", all]).await);
         closed
+    }
+
+    /// The key of its services' clients, where one is needed.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// A new key, made on the command line with these arguments.

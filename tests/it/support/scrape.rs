@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Service;
+use super::{Client, Service};
 
 /// What a process told of itself.
 #[derive(Debug)]
@@ -17,9 +17,8 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    pub async fn of(url: &str) -> Self {
-        let client = super::Client::new(url);
-        let answer = client.http.get(format!("{url}/metrics")).send().await.expect("an answer");
+    pub async fn of(client: &Client) -> Self {
+        let answer = client.http.get(format!("{}/metrics", client.base)).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         Self::parse(answer.text().await.expect("a body"))
@@ -27,14 +26,14 @@ impl Scrape {
 
     /// The metrics of an API.
     pub async fn api(service: &Service) -> Self {
-        Self::of(&format!("http://{}", service.address())).await
+        Self::of(&service.client()).await
     }
 
     /// The metrics of a worker that was told to show them.
     pub async fn worker(service: &Service) -> Self {
         let lines = service.log_json();
         let serving = lines.iter().find(|line| line["message"] == "serving metrics").expect("the worker said where");
-        Self::of(&format!("http://{}", serving["address"].as_str().expect("an address"))).await
+        Self::of(&Client::new(&format!("http://{}", serving["address"].as_str().expect("an address")))).await
     }
 
     fn parse(text: String) -> Self {
