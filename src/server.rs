@@ -38,8 +38,9 @@ const FILES_PER_CONNECTION: usize = 2;
 const BUFFER: usize = 128 * 1024;
 /// The fewest, when there are many.
 const SMALL_BUFFER: usize = 16 * 1024;
-/// What the buffers of all connections take, about.
-const BUFFERS: usize = 32 * 1024 * 1024;
+/// By this, divided by the connections that there are, a new one gets its own. What is on its way through the service pins
+/// several of them for each connection.
+const BUFFERS: usize = 8 * 1024 * 1024;
 /// How long what a client still sends is read and thrown away after its answer, so that the answer reaches it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 64 * 1024 * 1024;

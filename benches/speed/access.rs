@@ -144,7 +144,6 @@ fn seeds(id: &str, hash: &str, time: fn(&str) -> String, tenant: &str) -> [Strin
 }
 
 async fn compare(bench: &Bench, name: &str, open: &Deployment, closed: &Deployment) -> Result<Vec<Row>> {
-    closed.operate(&["tenants", "set", "default", "--max-bytes", "100TiB", "--max-files", "1000000000"])?;
     let keys: Result<Vec<String>> = (0..USED).map(|_| closed.operate(&["keys", "create", "bench"])).collect();
     let mut sides = [Side::new(open.address, Vec::new()), Side::new(closed.address, keys?)];
     for round in 0..bench.rounds {

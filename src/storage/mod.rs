@@ -1,10 +1,10 @@
 //! The object-store port: what the service asks of a store, and the stores that can do it.
 //! A store knows objects and the gathering of chunks; it knows no database and no rules.
 
+mod budget;
 pub mod directory;
 mod holding;
 pub mod observed;
-mod read_budget;
 pub mod s3;
 
 pub use holding::{Held, Holding};

@@ -57,10 +57,14 @@ impl Room {
 }
 
 impl UploadService {
-    /// What is left for this chunk beside the others; `None` where nothing limits it.
+    /// What is left for this chunk beside the others; `None` where nothing limits it, or where it lies so near to the
+    /// beginning that all chunks up to it are within the limit, which spares asking the database.
     pub(super) async fn room(&self, upload: &Upload, index: ChunkIndex) -> Result<Option<Room>, UploadError> {
         let limits = self.tenants.limits(&upload.tenant).await?;
         let Some(bound) = Bound::of(upload, &limits) else { return Ok(None) };
+        if upload.chunk_size.saturating_mul(index.get() + 1) <= bound.bytes() {
+            return Ok(None);
+        }
         let others = chunks::size_of_others(&mut self.ports.database.reader().await?, upload.id, index).await?;
         match u64::try_from(bound.bytes().saturating_sub(others)) {
             Ok(left) if left > 0 => Ok(Some(Room { left, bound })),

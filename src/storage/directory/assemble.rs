@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{WRITE_BLOCK, remove_if_there, sync_parent};
+use super::{COPY_BLOCK, remove_if_there, sync_parent};
 use crate::failpoint;
 
 /// Makes one file of the pieces `(offset, length)` of the staging file. May be called again after a crash at
@@ -90,7 +90,7 @@ fn compact(source: &File, path: &Path, pieces: &[(u64, u64)]) -> io::Result<()> 
 }
 
 fn copy_block(source: &File, from: &mut u64, destination: &File, to: &mut u64, wanted: usize) -> io::Result<usize> {
-    let mut block = vec![0; wanted.min(WRITE_BLOCK)];
+    let mut block = vec![0; wanted.min(COPY_BLOCK)];
     let read = source.read_at(&mut block, *from)?;
     destination.write_all_at(&block[..read], *to)?;
     *from += read as u64;

@@ -20,7 +20,7 @@ use futures::stream::BoxStream;
 use rustix::fs::FallocateFlags;
 
 use self::assemble::assemble;
-use super::read_budget::ReadBudget;
+use super::budget::{Budget, Share};
 use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
@@ -28,8 +28,8 @@ use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibilit
 use crate::failpoint;
 use crate::spool::blocking;
 
-/// How many bytes are gathered before one write: small writes cost many times the CPU of the network path.
-const WRITE_BLOCK: usize = 512 * 1024;
+/// How many bytes are copied at a time where the kernel does not copy itself.
+const COPY_BLOCK: usize = 512 * 1024;
 const RECEIPT: &str = "at its offset";
 /// What the name of a file ends with in which chunks of mixed sizes are put together.
 const COMPACTED: &str = ".compact";
@@ -38,14 +38,15 @@ const COMPACTED: &str = ".compact";
 #[derive(Debug)]
 pub struct DirectoryStorage {
     root: PathBuf,
-    reads: ReadBudget,
+    reads: Budget,
+    writes: Budget,
 }
 
 impl DirectoryStorage {
     /// A store in this folder, which [`Storage::prepare`] makes.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, reads: ReadBudget::default() }
+        Self { root, reads: Budget::of_reads(), writes: Budget::of_writes() }
     }
 
     fn object(&self, location: &ObjectLocation) -> PathBuf {
@@ -111,7 +112,7 @@ impl Storage for DirectoryStorage {
         let path = self.staging(gathering.upload);
         let file = Arc::new(in_files(move || open_staging(&path)).await?);
         let start = offset(gathering, index);
-        let Err(error) = write_at(&file, start, body).await else {
+        let Err(error) = write_at(&file, start, body, &self.writes.begin()).await else {
             return Ok(RECEIPT.to_owned());
         };
         // One that lost its reservation must not touch what its successor writes.
@@ -257,11 +258,11 @@ fn open_staging(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a body from `start` on and waits for the disk.
-async fn write_at(file: &Arc<File>, start: u64, body: Body) -> Result<(), StorageError> {
+async fn write_at(file: &Arc<File>, start: u64, body: Body, share: &Share) -> Result<(), StorageError> {
     let mut blocks = body.blocks;
     let mut position = start;
     loop {
-        let (pending, length, end) = next_blocks(&mut blocks).await?;
+        let (pending, length, end) = next_blocks(&mut blocks, share).await?;
         if !pending.is_empty() {
             let file = Arc::clone(file);
             in_files(move || write_all(&file, position, &pending)).await?;
@@ -279,10 +280,10 @@ fn sync_data(file: &File) -> io::Result<()> {
 }
 
 /// Collects blocks until there is enough for one write; also their length, and whether the body has ended.
-async fn next_blocks(blocks: &mut ByteBlocks) -> Result<(Vec<Bytes>, u64, bool), BodyError> {
+async fn next_blocks(blocks: &mut ByteBlocks, share: &Share) -> Result<(Vec<Bytes>, u64, bool), BodyError> {
     let mut pending = Vec::new();
     let mut length = 0;
-    while length < WRITE_BLOCK {
+    while length < share.bytes() {
         match blocks.try_next().await? {
             Some(block) => {
                 length += block.len();

@@ -12,15 +12,15 @@ use rustix::buffer::spare_capacity;
 use tokio::task::spawn_blocking;
 
 use crate::domain::body::ByteBlocks;
-use crate::storage::read_budget::Read;
+use crate::storage::budget::Share;
 
 /// How many blocks are being read or wait to be taken.
 const READ_AHEAD: usize = 2;
 
 /// The bytes `range` of a file, which must have them. One block is read ahead while another is on its way.
-pub(super) fn blocks(file: File, range: Range<u64>, read: Read) -> ByteBlocks {
+pub(super) fn blocks(file: File, range: Range<u64>, read: Share) -> ByteBlocks {
     let reads = stream::unfold((Arc::new(file), range, read), |(file, mut rest, read)| async move {
-        let end = rest.end.min(rest.start + read.share() as u64);
+        let end = rest.end.min(rest.start + read.bytes() as u64);
         let (source, wanted) = (Arc::clone(&file), rest.start..end);
         rest.start = end;
         let block = (!wanted.is_empty()).then(|| spawn_blocking(move || read_block(&source, &wanted)))?;

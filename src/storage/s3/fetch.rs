@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::transport::Dialer;
 use crate::domain::body::{Body, BodyError};
 use crate::storage::StorageError;
-use crate::storage::read_budget::Read;
+use crate::storage::budget::Share;
 
 /// How long the store may take until it begins to answer.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -36,11 +36,11 @@ struct Driven {
     body: Incoming,
     // The connection counts as left behind when this is dropped, and so does the read.
     _sender: SendRequest<Empty<Bytes>>,
-    _read: Read,
+    _read: Share,
 }
 
 /// Sends a signed request; the object's bytes, or `None` when there is no such object.
-pub(super) async fn get(dialer: &Dialer, signed: &PresignedRequest, read: Read) -> Result<Option<Body>, StorageError> {
+pub(super) async fn get(dialer: &Dialer, signed: &PresignedRequest, read: Share) -> Result<Option<Body>, StorageError> {
     let answered = timeout(PATIENCE, answer(dialer, signed, read));
     let answered = answered.await.map_err(|_| StorageError::Unavailable("the store does not answer".into()))?;
     let (status, length, driven) = answered.map_err(StorageError::Unavailable)?;
@@ -51,10 +51,10 @@ pub(super) async fn get(dialer: &Dialer, signed: &PresignedRequest, read: Read) 
     }
 }
 
-async fn answer(dialer: &Dialer, signed: &PresignedRequest, read: Read) -> Result<(StatusCode, u64, Driven), String> {
+async fn answer(dialer: &Dialer, signed: &PresignedRequest, read: Share) -> Result<(StatusCode, u64, Driven), String> {
     let url: hyper::Uri = signed.uri().parse().map_err(|error| format!("a URL that is none: {error}"))?;
     let stream = dialer.dial(&url).await?;
-    let handshake = http1::Builder::new().max_buf_size(read.share()).handshake(stream).await;
+    let handshake = http1::Builder::new().max_buf_size(read.bytes()).handshake(stream).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let mut driver: Driver = (Box::pin(connection) as Pin<Box<dyn Future<Output = _> + Send>>).fuse();
     let host = url.authority().map(ToString::to_string).unwrap_or_default();

@@ -35,7 +35,7 @@ use uuid::Uuid;
 use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
 use self::transport::Dialer;
-use super::read_budget::ReadBudget;
+use super::budget::Budget;
 use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
@@ -64,7 +64,7 @@ pub struct S3Storage {
     /// For large objects, each of which is read over a connection of its own.
     dialer: Dialer,
     spool: Spool,
-    reads: ReadBudget,
+    reads: Budget,
     /// Whether strangers can read the public bucket, once that is known.
     open: Arc<OnceCell<bool>>,
 }
@@ -84,7 +84,7 @@ impl S3Storage {
             dialer,
             config: config.clone(),
             spool,
-            reads: ReadBudget::default(),
+            reads: Budget::of_reads(),
             open: Arc::default(),
         })
     }
