@@ -1,6 +1,6 @@
 // What the stories in headless Chromium share. Each is run with the page's address, the folder for screenshots, and,
-// where the service keeps its data in a folder, that one. It prints a line for each step, and ends with 1 and the
-// reason when one fails.
+// where the service keeps its data in a folder, that one. Where the service asks for keys, STORY_KEY is one that may do
+// everything. It prints a line for each step, and ends with 1 and the reason when one fails.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -9,6 +9,7 @@ import { basename, join } from "node:path";
 import { chromium } from "playwright-core";
 
 export const [address, screenshots, data] = process.argv.slice(2);
+export const key = process.env.STORY_KEY ?? null;
 const axe = createRequire(import.meta.url).resolve("axe-core");
 const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
 const LONG = 60_000;
@@ -35,9 +36,16 @@ export async function story(name, tell) {
     }
 }
 
+/** What a browser remembers that somebody has signed in with, if that is needed. */
+function signedIn() {
+    if (!key) return {};
+    const localStorage = [{ name: "filemanager.key", value: key }];
+    return { storageState: { cookies: [], origins: [{ origin: new URL(address).origin, localStorage }] } };
+}
+
 async function open(browser, options = {}) {
     // What moves is looked at when it stands still.
-    const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" };
+    const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...signedIn() };
     const context = await browser.newContext({ ...still, ...options });
     const page = await context.newPage();
     watch(page);
@@ -89,18 +97,59 @@ export async function waitFor(page, phase, count = 1) {
         .waitFor({ timeout: LONG });
 }
 
+/** The page has looked at what other visits and tabs left: questions to the database and for locks have their turns. */
+export async function lookedAround(page) {
+    await page.evaluate(async () => {
+        const done = (request) => new Promise((resolve) => (request.onsuccess = resolve));
+        const opening = indexedDB.open("filemanager");
+        await done(opening);
+        await done(opening.result.transaction("uploads").objectStore("uploads").getAll());
+        opening.result.close();
+        await navigator.locks.request("story", () => undefined);
+    });
+}
+
 /** Chooses files, as one does in the system's dialog. */
 export async function choose(page, ...files) {
     await page.getByTestId("files").setInputFiles(files);
 }
 
-/** Drops files or folders of the disk into the middle of the page. */
-export async function drop(page, ...files) {
+/** Drags files or folders of the disk to the middle of the page, until it says so; lets go of them when told. */
+export async function drag(page, told, ...files) {
     const session = await page.context().newCDPSession(page);
     const where = { x: 640, y: 400, data: { items: [], files, dragOperationsMask: 1 } };
-    for (const type of ["dragEnter", "dragOver"]) await session.send("Input.dispatchDragEvent", { type, ...where });
-    await page.getByText("Drop to upload to").waitFor();
-    await session.send("Input.dispatchDragEvent", { type: "drop", ...where });
+    const send = (type) => session.send("Input.dispatchDragEvent", { type, ...where });
+    await send("dragEnter");
+    // A hand is never still, and what is under it may go while the page is being drawn.
+    for (const end = performance.now() + LONG; !(await told.isVisible()); await send("dragOver")) {
+        assert.ok(performance.now() < end, "the page does not notice");
+    }
+    return async () => {
+        await send("dragOver");
+        await send("drop");
+    };
+}
+
+/** Drops files or folders of the disk into the middle of the page. */
+export async function drop(page, ...files) {
+    const letGo = await drag(page, page.getByText("Drop to upload to"), ...files);
+    await letGo();
+}
+
+/** Holds a chunk back until told to let it go. */
+export async function hold(page, chunk) {
+    const held = [];
+    let arrived;
+    const first = new Promise((resolve) => (arrived = resolve));
+    await page.route(`**/chunk/${chunk}`, (route) => {
+        held.push(route);
+        arrived();
+    });
+    const release = async () => {
+        await page.unroute(`**/chunk/${chunk}`);
+        await Promise.all(held.map((route) => route.continue().catch(() => undefined)));
+    };
+    return { first, release };
 }
 
 export async function createUser(page, name) {
@@ -131,7 +180,18 @@ export async function downloaded(page) {
         page.waitForEvent("download"),
         page.getByRole("dialog").getByRole("link", { name: "Download" }).click(),
     ]);
+    // The link of a private file may lead to the store. That is for the browser to follow, and not for the page.
+    seen.foreign = seen.foreign.filter((url) => url !== download.url());
     return { name: download.suggestedFilename(), path: await download.path() };
+}
+
+/** Gives the fields of a credential. */
+export async function fillPairs(form, ...pairs) {
+    for (const [index, [name, value]] of pairs.entries()) {
+        if (index > 0) await form.getByRole("button", { name: "Add a field" }).click();
+        await form.getByLabel(`Field ${index + 1}, name`).fill(name);
+        await form.getByLabel(`Field ${index + 1}, value`).fill(value);
+    }
 }
 
 export async function written(folder, name, content) {
@@ -140,13 +200,18 @@ export async function written(folder, name, content) {
     return path;
 }
 
+/** What the service itself answers. */
+export function answerTo(method, path, body) {
+    const headers = {
+        ...(key && { authorization: `Bearer ${key}` }),
+        ...(body && { "content-type": "application/json" }),
+    };
+    return fetch(`${address}api/v1${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+}
+
 /** Asks the service itself. */
 export async function ask(method, path, body) {
-    const request = {
-        method,
-        ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    };
-    const response = await fetch(`${address}api/v1${path}`, request);
+    const response = await answerTo(method, path, body);
     assert.ok(response.ok, `${method} ${path}: ${response.status}`);
     return (await response.json()).data;
 }

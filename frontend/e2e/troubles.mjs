@@ -12,7 +12,9 @@ import {
     data,
     downloaded,
     drop,
+    hold,
     join,
+    lookedAround,
     openAppointment,
     openFile,
     screenshots,
@@ -60,22 +62,6 @@ async function same(page, name, content) {
 /** What the panel says of an upload. */
 function told(page, words) {
     return page.getByTestId("upload").getByText(words);
-}
-
-/** Holds a chunk back until told to let it go. */
-async function hold(page, chunk) {
-    const held = [];
-    let arrived;
-    const first = new Promise((resolve) => (arrived = resolve));
-    await page.route(`**/chunk/${chunk}`, (route) => {
-        held.push(route);
-        arrived();
-    });
-    const release = async () => {
-        await page.unroute(`**/chunk/${chunk}`);
-        await Promise.all(held.map((route) => route.continue().catch(() => undefined)));
-    };
-    return { first, release };
 }
 
 await story("troubles", async ({ open, folder }) => {
@@ -164,6 +150,7 @@ await story("troubles", async ({ open, folder }) => {
         watch(other);
         await other.goto(page.url());
         await other.getByRole("heading", { name: "Troubles" }).waitFor();
+        await lookedAround(other);
         assert.equal(await uploads(other, "interrupted").count(), 0);
         await page.reload();
         await waitFor(page, "interrupted");

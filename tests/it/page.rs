@@ -6,7 +6,8 @@ use tokio::process::Command;
 
 use crate::support::Deployment;
 
-/// Runs a story of `frontend/e2e`. The service's data folder is told where it keeps its objects there.
+/// Runs a story of `frontend/e2e`. The service's data folder is told where it keeps its objects there, and a key that may do
+/// everything where it asks for keys.
 async fn tell(deployment: Deployment, name: &str, story: &str, data: Option<PathBuf>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let frontend = root.join("frontend");
@@ -17,6 +18,10 @@ async fn tell(deployment: Deployment, name: &str, story: &str, data: Option<Path
     let address = format!("{}/", services[0].client().base);
     let mut node = Command::new("node");
     node.arg(format!("e2e/{story}.mjs")).arg(address).arg(screenshots).args(data).current_dir(frontend);
+    if deployment.settings.contains_key("APP_AUTH") {
+        let all = "files:read,files:write,files:delete,users,admin";
+        node.env("STORY_KEY", deployment.new_key(&["story", "--scope", all]).await);
+    }
     let output = node.output().await.expect("node");
     let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{told}");
@@ -61,4 +66,14 @@ async fn the_page_survives_troubles_embedded() {
 #[tokio::test]
 async fn the_page_survives_troubles_full() {
     full("troubles").await;
+}
+
+#[tokio::test]
+async fn the_page_signs_in_and_shows_what_is_allowed_embedded() {
+    tell(Deployment::embedded().await.closed().await, "embedded", "access", None).await;
+}
+
+#[tokio::test]
+async fn the_page_signs_in_and_shows_what_is_allowed_full() {
+    tell(Deployment::full().await.closed().await, "full", "access", None).await;
 }

@@ -1,6 +1,7 @@
 /** The bytes of files, for previews. They come from the service itself, wherever its store is. */
-import { BASE_URL, credentialHeaders, type Credential } from "./api/client";
+import { credentialHeaders, type Credential } from "./api/client";
 import { errorOf, errorOfFetch } from "./api/error";
+import { BASE_URL, send } from "./api/transport";
 
 /** How much of a text is shown, in bytes. */
 export const TEXT_SHOWN = 256 * 1024;
@@ -33,10 +34,11 @@ async function load(
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Response> {
-  const asked = fetch(contentUrl(id), { headers: { ...credentialHeaders(credential), ...headers }, signal });
-  const response = await asked.catch((cause: unknown) => {
+  const request = new Request(contentUrl(id), { headers: { ...credentialHeaders(credential), ...headers }, signal });
+  // What is public is there for everybody, and needs no key.
+  const response = await (credential ? send(request) : fetch(request)).catch((cause: unknown) => {
     throw errorOfFetch(cause);
   });
-  if (!response.ok) throw errorOf(response.status, null, response.headers.get("retry-after"));
+  if (!response.ok) throw errorOf(response.status, null, response.headers);
   return response;
 }

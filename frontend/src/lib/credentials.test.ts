@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { candidates, credentialFrom, credentialOf, remember } from "./credentials";
+import { candidates, credentialFrom, credentialOf, forgetCredentials, nextCredential, remember } from "./credentials";
 
 const pairs = (...texts: [string, string][]) => texts.map(([name, value], id) => ({ id, name, value }));
 
@@ -24,7 +24,7 @@ describe("the credential of some pairs", () => {
 });
 
 describe("what was given in this visit", () => {
-  it("is tried on other files, the latest first, and a file's own alone", () => {
+  it("is tried on other files, the latest first, and a file's own alone, until it is forgotten", () => {
     const [one, two, three, four] = ["1", "2", "3", "4"].map((value) => ({ value }));
     for (const credential of [one, two, three, four, { value: "3" }]) if (credential) remember(credential);
     expect(candidates("file")).toEqual([three, four, two]);
@@ -32,5 +32,8 @@ describe("what was given in this visit", () => {
     if (one) remember(one, "file");
     expect(candidates("file")).toEqual([one]);
     expect(credentialOf("file")).toBe(one);
+    nextCredential.set({ value: "next" });
+    forgetCredentials();
+    expect([candidates("file"), credentialOf("file"), nextCredential.get()]).toEqual([[], null, null]);
   });
 });

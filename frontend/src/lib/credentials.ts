@@ -18,6 +18,13 @@ export function remember(credential: Credential, fileId?: string): void {
   latest = [credential, ...latest.filter((other) => JSON.stringify(other) !== text)].slice(0, TRIED);
 }
 
+/** Forgets all of them: what comes next may be somebody else. */
+export function forgetCredentials(): void {
+  nextCredential.set(null);
+  ofFiles.clear();
+  latest = [];
+}
+
 /** What may open the file, the best guess first. */
 export function candidates(fileId: string): readonly Credential[] {
   const own = ofFiles.get(fileId);

@@ -48,6 +48,19 @@ it("shows what is new on top, once, and forgets what is gone", async () => {
   expect(shown(list)).toBe("ba");
 });
 
+it("is not misled by an answer that another one has overtaken", async () => {
+  const answers: ((ids: string) => void)[] = [];
+  const list = new Paging<Row>(
+    () => new Promise((resolve) => answers.push((ids) => resolve({ items: rows(ids), nextCursor: null }))),
+  );
+  const asked = [list.refresh(), list.refresh()];
+  answers[1]?.("ba");
+  await asked[1];
+  answers[0]?.("a");
+  await asked[0];
+  expect(shown(list)).toBe("ba");
+});
+
 it("tells what went wrong and goes on from there", async () => {
   let away = true;
   const problem = new ApiError("network", 0);

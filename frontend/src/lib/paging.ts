@@ -13,6 +13,9 @@ export interface PagingSnapshot<Item> {
 export class Paging<Item extends { id: string }> {
   private shown: PagingSnapshot<Item> = { items: [], phase: "more", problem: null };
   private cursor: string | null = null;
+  /** How often it was asked what is new, and which time has been answered last. */
+  private asked = 0;
+  private answered = 0;
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly load: (cursor: string | undefined) => Promise<Page<Item>>) {}
@@ -41,8 +44,11 @@ export class Paging<Item extends { id: string }> {
 
   /** Takes what is new at the top, and what has changed there. What was loaded further down stays as it is. */
   async refresh(): Promise<void> {
+    const time = (this.asked += 1);
     const page = await this.load(undefined).catch(() => null);
-    if (!page) return;
+    // An answer that was on its way for long tells of what was before.
+    if (!page || time < this.answered) return;
+    this.answered = time;
     const fresh = new Set(page.items.map(({ id }) => id));
     // All there is fits on this page: what is not on it is gone.
     const rest = page.nextCursor === null ? [] : this.shown.items.filter(({ id }) => !fresh.has(id));

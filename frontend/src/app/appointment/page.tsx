@@ -4,6 +4,8 @@ import { CalendarX } from "lucide-react";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { Suspense, useEffect, useMemo, useState } from "react";
+import { NotAllowed } from "@/components/access/not-allowed";
+import { useMay } from "@/components/access/use-access";
 import { Files } from "@/components/files/files";
 import { usePaging } from "@/components/shell/use-paging";
 import { usePerson } from "@/components/shell/use-person";
@@ -35,7 +37,8 @@ function Chosen() {
 
 function OneAppointment({ id, userId }: { id: string; userId: string }) {
   const list = useMemo(() => new Paging<FileRow>((cursor) => listAppointmentFiles(id, { cursor })), [id]);
-  const gone = isNotFound(usePaging(list).problem);
+  const mayRead = useMay("files:read");
+  const gone = isNotFound(usePaging(list, mayRead).problem);
   const name = useName(id, userId);
   usePlace(userId, id, gone ? null : texts.upload.intoAppointment(name));
   if (gone) return <Missing />;
@@ -48,7 +51,11 @@ function OneAppointment({ id, userId }: { id: string; userId: string }) {
         <bdi>{name ?? texts.files_.inAppointment}</bdi>
       </h1>
       <AddFiles />
-      <Files label={texts.files_.list} list={list} />
+      {mayRead ? (
+        <Files label={texts.files_.list} list={list} />
+      ) : (
+        <NotAllowed title={texts.access.noFiles} hint={texts.access.noFilesHint} />
+      )}
     </section>
   );
 }
@@ -56,12 +63,14 @@ function OneAppointment({ id, userId }: { id: string; userId: string }) {
 /** What the appointment is called; `null` until that is known. */
 function useName(id: string, userId: string): string | null {
   const [name, setName] = useState<string | null>(null);
+  const mayUsers = useMay("users");
   useEffect(() => {
+    if (!mayUsers) return;
     const left = new AbortController();
     // Without its name it is the same appointment.
     appointmentName(id, userId, left.signal).then(setName, () => undefined);
     return () => left.abort();
-  }, [id, userId]);
+  }, [id, userId, mayUsers]);
   return name;
 }
 

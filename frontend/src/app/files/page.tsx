@@ -1,6 +1,8 @@
 "use client";
 
 import { useMemo } from "react";
+import { NotAllowed } from "@/components/access/not-allowed";
+import { useMay } from "@/components/access/use-access";
 import { UserGone } from "@/components/users/user-gone";
 import { Files } from "@/components/files/files";
 import { usePaging } from "@/components/shell/use-paging";
@@ -22,14 +24,19 @@ export default function Page() {
 
 function AllFiles({ person: { id, name } }: { person: Person }) {
   const list = useMemo(() => new Paging<FileRow>((cursor) => listFiles(id, { cursor })), [id]);
-  const gone = isNotFound(usePaging(list).problem);
+  const mayRead = useMay("files:read");
+  const gone = isNotFound(usePaging(list, mayRead).problem);
   usePlace(id, null, gone ? null : texts.upload.intoFiles(name));
   if (gone) return <UserGone />;
   return (
     <section className="space-y-5">
       <h1 className="text-2xl font-semibold">{texts.files_.title}</h1>
       <AddFiles />
-      <Files label={texts.files_.list} list={list} />
+      {mayRead ? (
+        <Files label={texts.files_.list} list={list} />
+      ) : (
+        <NotAllowed title={texts.access.noFiles} hint={texts.access.noFilesHint} />
+      )}
     </section>
   );
 }

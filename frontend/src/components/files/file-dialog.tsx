@@ -2,9 +2,11 @@
 
 import { CloudOff, FileX, Lock, Trash2 } from "lucide-react";
 import { toast } from "sonner";
+import { NoButton } from "@/components/access/not-allowed";
+import { useMay } from "@/components/access/use-access";
 import { PairsForm } from "@/components/credentials/pairs-form";
 import { deleteLater } from "@/components/shell/delete-later";
-import { sentence } from "@/components/shell/endless";
+import { sentence } from "@/components/shell/sentence";
 import { Button, buttonStyle } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Notice } from "@/components/ui/notice";
@@ -76,7 +78,11 @@ function Content({ state, name, load }: PartProps) {
   }
 }
 
-function Actions({ state, name, load, onClose }: PartProps & { onClose: () => void }) {
+interface Closing {
+  onClose: () => void;
+}
+
+function Actions({ state, name, load, onClose }: PartProps & Closing) {
   if (state.kind === "failed") return <Button onClick={() => void load()}>{texts.common.retry}</Button>;
   if (state.kind === "locked") {
     return (
@@ -86,24 +92,36 @@ function Actions({ state, name, load, onClose }: PartProps & { onClose: () => vo
     );
   }
   if (state.kind !== "shown") return null;
-  const { file, credential } = state;
+  return <FileActions {...state} name={name} load={load} onClose={onClose} />;
+}
+
+type Shown = Extract<FileState, { kind: "shown" }>;
+
+function FileActions({ file, credential, name, load, onClose }: Shown & Omit<PartProps, "state"> & Closing) {
+  const mayDelete = useMay("files:delete");
+  const mayRetry = useMay("files:write");
   const remove = () => {
     onClose();
     deleteFileLater(file.id, name, credential);
   };
   return (
     <>
-      <Button look="warn" onClick={remove} className="mr-auto">
-        <Trash2 aria-hidden className="size-4" />
-        {texts.details.delete}
-      </Button>
+      {mayDelete ? (
+        <Button look="warn" onClick={remove} className="mr-auto">
+          <Trash2 aria-hidden className="size-4" />
+          {texts.details.delete}
+        </Button>
+      ) : (
+        <NoButton className="mr-auto">{texts.access.noDelete}</NoButton>
+      )}
       {file.status === "SUCCESS" && <CopyLink file={file} />}
       {file.status === "SUCCESS" && <Download file={file} name={name} />}
-      {file.status === "FAILURE" && (
+      {file.status === "FAILURE" && mayRetry && (
         <Button look="primary" onClick={() => void retry(file.id, credential).then(() => load())}>
           {texts.details.retry}
         </Button>
       )}
+      {file.status === "FAILURE" && !mayRetry && <NoButton>{texts.access.noRetry}</NoButton>}
     </>
   );
 }

@@ -3,8 +3,10 @@
 import { File as FileIcon, FileImage, FileMusic, FileText, FileVideo, Lock, RotateCw } from "lucide-react";
 import { memo, useCallback, useEffect } from "react";
 import { toast } from "sonner";
+import { useMay } from "@/components/access/use-access";
 import { deletions } from "@/components/shell/delete-later";
-import { Endless, sentence } from "@/components/shell/endless";
+import { Endless } from "@/components/shell/endless";
+import { sentence } from "@/components/shell/sentence";
 import { usePaging } from "@/components/shell/use-paging";
 import { useStore } from "@/components/shell/use-store";
 import { Badge } from "@/components/ui/badge";
@@ -68,6 +70,7 @@ function readyUploads(): Set<string> {
 
 const Row = memo(function Row({ file, retried }: { file: FileRow; retried: () => void }) {
   const { id, filename, size, created_at: added, appointment_name: appointment, status } = file;
+  const mayRetry = useMay("files:write");
   const name = filename ?? texts.files_.nameless;
   const facts = [bytes(size), date(added), appointment].filter(Boolean).join(" · ");
   const Icon = icons[previewOf(file.content_type, name)];
@@ -96,13 +99,15 @@ const Row = memo(function Row({ file, retried }: { file: FileRow; retried: () =>
       {status === "FAILURE" && (
         <>
           <Badge tone="bad">{texts.files_.failure}</Badge>
-          <IconButton
-            label={texts.panel.retry(name)}
-            className="relative z-10"
-            onClick={() => void retry(id, name).then(retried)}
-          >
-            <RotateCw aria-hidden className="size-4" />
-          </IconButton>
+          {mayRetry && (
+            <IconButton
+              label={texts.panel.retry(name)}
+              className="relative z-10"
+              onClick={() => void retry(id, name).then(retried)}
+            >
+              <RotateCw aria-hidden className="size-4" />
+            </IconButton>
+          )}
         </>
       )}
     </div>

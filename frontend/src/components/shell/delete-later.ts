@@ -3,6 +3,7 @@
 import { toast } from "sonner";
 import { Deletions, GRACE, type Deletion } from "@/lib/deletions";
 import { texts } from "@/texts";
+import { sentence } from "./sentence";
 
 /** The one list of this tab of what is being deleted. */
 export const deletions = new Deletions();
@@ -20,7 +21,7 @@ export function deleteLater(id: string, { deleted, restored, failed }: Wording, 
     toast.dismiss(id);
     return run(keepalive);
   };
-  deletions.schedule(id, remove, () => toast.error(failed));
+  deletions.schedule(id, remove, (cause) => toast.error(failed, { description: sentence(cause) }));
   const undo = () => {
     if (deletions.undo(id)) toast.success(restored);
   };

@@ -2,12 +2,14 @@
 
 import { CloudOff, type LucideIcon } from "lucide-react";
 import { useEffect, useRef, type ReactNode } from "react";
+import { NotAllowed } from "@/components/access/not-allowed";
 import { Button } from "@/components/ui/button";
 import { Notice } from "@/components/ui/notice";
 import { SkeletonRows } from "@/components/ui/skeleton";
-import { ApiError } from "@/lib/api/client";
+import { ApiError } from "@/lib/api/error";
 import type { Paging, PagingSnapshot } from "@/lib/paging";
 import { texts } from "@/texts";
+import { sentence } from "./sentence";
 
 interface EndlessProps<Item extends { id: string }> {
   label: string;
@@ -26,6 +28,8 @@ export function Endless<Item extends { id: string }>(props: EndlessProps<Item>) 
   const items = props.items ?? shown.items;
   const { phase, problem } = shown;
   if (phase === "error" && shown.items.length === 0) {
+    if (problem instanceof ApiError && problem.kind === "notAllowed")
+      return <NotAllowed title={texts.access.nothing} />;
     return (
       <Notice icon={CloudOff} title={failed} hint={sentence(problem)}>
         <Button onClick={() => void list.loadMore()}>{texts.common.retry}</Button>
@@ -64,13 +68,4 @@ function More({ load }: { load: () => void }) {
       </Button>
     </div>
   );
-}
-
-/** What went wrong, for a person. */
-export function sentence(problem: unknown): string {
-  if (!(problem instanceof ApiError)) return texts.errors.other;
-  if (problem.kind === "network" || problem.kind === "busy" || problem.kind === "server") {
-    return texts.errors[problem.kind];
-  }
-  return texts.errors.other;
 }

@@ -4,7 +4,7 @@ import { useState, type SyntheticEvent } from "react";
 import { Button } from "@/components/ui/button";
 import { TextField } from "@/components/ui/text-field";
 import { texts } from "@/texts";
-import { sentence } from "./endless";
+import { sentence } from "./sentence";
 
 const MAX = 255;
 

@@ -5,6 +5,9 @@ import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useEffect, type ReactNode } from "react";
 import { Toaster } from "sonner";
+import { Gate } from "@/components/access/gate";
+import { SignOutButton } from "@/components/access/sign-out-button";
+import { useAccess } from "@/components/access/use-access";
 import { Opened } from "@/components/files/opened";
 import { DropAnywhere } from "@/components/upload/drop-anywhere";
 import { UploadPanel } from "@/components/upload/panel";
@@ -28,7 +31,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <ConnectionBanner />
       <Header />
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-3xl px-4 py-6 pb-40 outline-none">
-        {children}
+        <Gate>{children}</Gate>
       </main>
       <UploadPanel />
       <Opened />
@@ -39,7 +42,9 @@ export function Shell({ children }: { children: ReactNode }) {
 }
 
 function Header() {
-  const person = usePerson();
+  const isIn = useAccess().kind === "in";
+  const chosen = usePerson();
+  const person = isIn ? chosen : null;
   return (
     <header className="border-b border-line bg-surface">
       <div className="mx-auto flex max-w-3xl flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
@@ -48,7 +53,7 @@ function Header() {
           {texts.product}
         </Link>
         <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1 sm:order-last">
-          {person && <UserMenu person={person} />}
+          {person ? <UserMenu person={person} /> : <SignOutButton />}
           <ThemeButton />
         </div>
         {person && (

@@ -3,6 +3,8 @@
 import { FolderUp, Lock, Upload } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useRef, useState, type ChangeEvent } from "react";
+import { NoButton } from "@/components/access/not-allowed";
+import { useMay } from "@/components/access/use-access";
 import { useStore } from "@/components/shell/use-store";
 import { Button } from "@/components/ui/button";
 import { Switch } from "@/components/ui/switch";
@@ -16,8 +18,20 @@ const KeepPrivate = dynamic(() => import("./keep-private"), { ssr: false });
 /** React does not know of it. */
 const wholeFolder = { webkitdirectory: "" };
 
-/** Where files are chosen, and whether they are private. They can be dropped anywhere. */
+const box = "space-y-3 rounded-xl border border-dashed border-line-strong bg-surface p-4";
+
+/** Where files are chosen, if the person may add any. */
 export function AddFiles() {
+  const isAllowed = useMay("files:write");
+  return (
+    <section aria-label={texts.upload.region} className={box}>
+      {isAllowed ? <Choice /> : <NoButton>{texts.access.noUpload}</NoButton>}
+    </section>
+  );
+}
+
+/** Files, and whether they are private. They can be dropped anywhere. */
+function Choice() {
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const place = useStore(currentPlace);
@@ -26,10 +40,7 @@ export function AddFiles() {
     event.target.value = "";
   };
   return (
-    <section
-      aria-label={texts.upload.region}
-      className="space-y-3 rounded-xl border border-dashed border-line-strong bg-surface p-4"
-    >
+    <>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <div className="min-w-48 flex-1">
           <p className="font-medium touch:hidden">{texts.upload.invite}</p>
@@ -50,7 +61,7 @@ export function AddFiles() {
         </div>
       </div>
       <Visibility />
-    </section>
+    </>
   );
 }
 

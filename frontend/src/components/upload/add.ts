@@ -1,16 +1,30 @@
 "use client";
 
 import { toast } from "sonner";
+import { access, allows, type Access } from "@/lib/access";
 import { nextCredential, remember } from "@/lib/credentials";
 import type { Dropped, DroppedFiles } from "@/lib/dropped";
-import { currentPlace } from "@/lib/place";
+import { currentPlace, type Place } from "@/lib/place";
 import { texts } from "@/texts";
 import { theUploader } from "./uploader";
+
+interface Obstacle {
+  title: string;
+  hint?: string;
+}
+
+/** Why no files can be added now; `null` when they can. */
+export function obstacleOf(now: Access, place: Place | null): Obstacle | null {
+  if (now.kind === "out") return { title: texts.access.signInFirst, hint: texts.access.signInFirstHint };
+  if (!allows(now, "files:write")) return { title: texts.access.noUpload };
+  return place ? null : { title: texts.upload.noPlace, hint: texts.upload.noPlaceHint };
+}
 
 /** Uploads these to where the person is, with the credential that is set. */
 export function addFiles(files: readonly Dropped[]): void {
   const place = currentPlace.get();
-  if (!place) return void toast.error(texts.upload.noPlace, { description: texts.upload.noPlaceHint });
+  const obstacle = obstacleOf(access.state.get(), place);
+  if (obstacle || !place) return void toast.error(obstacle?.title, { description: obstacle?.hint });
   const credential = nextCredential.get();
   if (credential) remember(credential);
   theUploader().add(files.map((dropped) => ({ ...dropped, credential, ...place.owner })));

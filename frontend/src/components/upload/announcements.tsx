@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import type { UploaderSnapshot, UploadView } from "@/lib/uploader/types";
 import { texts } from "@/texts";
 
-const TROUBLED = ["refused", "failed"];
+const TROUBLED = ["refused", "failed", "signedOut"];
 
 /** Says to those who do not see the panel what has happened in it. */
 export function Announcements({ snapshot }: { snapshot: UploaderSnapshot }) {

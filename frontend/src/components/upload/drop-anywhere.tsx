@@ -2,17 +2,19 @@
 
 import { Lock, Upload } from "lucide-react";
 import { useEffect, useState } from "react";
+import { useAccess } from "@/components/access/use-access";
 import { useStore } from "@/components/shell/use-store";
 import { nextCredential } from "@/lib/credentials";
 import { droppedFiles, hasFiles } from "@/lib/dropped";
 import { currentPlace } from "@/lib/place";
 import { texts } from "@/texts";
-import { addDropped } from "./add";
+import { addDropped, obstacleOf } from "./add";
 
 /** Takes files that are dropped or pasted anywhere on the page, and says where they will go. */
 export function DropAnywhere() {
   const over = useDrop();
   const place = useStore(currentPlace);
+  const obstacle = obstacleOf(useAccess(), place);
   const isPrivate = useStore(nextCredential) !== null;
   if (!over) return null;
   return (
@@ -23,10 +25,10 @@ export function DropAnywhere() {
       <div className="flex max-w-md flex-col items-center gap-2 rounded-2xl border-2 border-dashed border-accent-line bg-raised px-10 py-8 text-center shadow-high">
         <Upload className="size-8 text-accent-ink" />
         <p className="text-lg font-semibold wrap-anywhere">
-          {place ? texts.upload.dropTitle(place.name) : texts.upload.noPlace}
+          {place && !obstacle ? texts.upload.dropTitle(place.name) : obstacle?.title}
         </p>
-        <p className="text-soft">{place ? texts.upload.dropHint : texts.upload.noPlaceHint}</p>
-        {place && (
+        <p className="text-soft">{obstacle ? obstacle.hint : texts.upload.dropHint}</p>
+        {!obstacle && (
           <p className="flex items-center gap-1.5 text-sm text-soft">
             {isPrivate && <Lock className="size-3.5" />}
             {isPrivate ? texts.upload.dropPrivateOn : texts.upload.dropPublic}

@@ -28,6 +28,7 @@ export function UploadPanel() {
   });
   const [isOpen, setOpen] = useState(true);
   useStayed(totals.active > 0);
+  const isPaused = uploads.some(({ phase }) => phase === "paused");
   if (uploads.length === 0) return null;
   return (
     <aside
@@ -35,7 +36,7 @@ export function UploadPanel() {
       className="fixed inset-x-0 bottom-0 z-40 flex max-h-[50dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
     >
       <Announcements snapshot={{ uploads, totals }} />
-      <Summary totals={totals} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+      <Summary totals={totals} isPaused={isPaused} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
       <div
         ref={scroller}
         hidden={!isOpen}
@@ -77,11 +78,13 @@ function useStayed(isActive: boolean): void {
 
 interface SummaryProps {
   totals: Totals;
+  /** Whether some wait for the person to go on. */
+  isPaused: boolean;
   isOpen: boolean;
   onToggle: () => void;
 }
 
-function Summary({ totals, isOpen, onToggle }: SummaryProps) {
+function Summary({ totals, isPaused, isOpen, onToggle }: SummaryProps) {
   const { files, ready, active, size, sent, speed, secondsLeft } = totals;
   const facts = [
     texts.panel.readyOf(ready, files),
@@ -92,13 +95,7 @@ function Summary({ totals, isOpen, onToggle }: SummaryProps) {
     <header className="space-y-2 border-b border-line px-4 py-3">
       <div className="flex items-center gap-2">
         <div className="min-w-0 flex-1">
-          <h2 className="font-semibold">
-            {active > 0
-              ? texts.panel.uploading(active)
-              : ready === files
-                ? texts.panel.allReady(files)
-                : texts.panel.waiting}
-          </h2>
+          <h2 className="font-semibold">{titleOf(totals)}</h2>
           <p className="text-sm text-soft">{facts.filter(Boolean).join(" · ")}</p>
         </div>
         {active > 0 && (
@@ -106,7 +103,7 @@ function Summary({ totals, isOpen, onToggle }: SummaryProps) {
             {texts.panel.pauseAll}
           </Button>
         )}
-        {active === 0 && ready < files && (
+        {active === 0 && isPaused && (
           <Button size="small" onClick={() => theUploader().resumeAll()}>
             {texts.panel.resumeAll}
           </Button>
@@ -128,4 +125,10 @@ function Summary({ totals, isOpen, onToggle }: SummaryProps) {
       <Progress label={texts.panel.totalProgress} value={size > 0 ? sent / size : ready / files} />
     </header>
   );
+}
+
+function titleOf({ files, ready, active, troubled }: Totals): string {
+  if (active > 0) return texts.panel.uploading(active);
+  if (troubled > 0) return texts.panel.troubled(troubled);
+  return ready === files ? texts.panel.allReady(files) : texts.panel.waiting;
 }

@@ -2,6 +2,7 @@
 
 import { Eye, Pause, Play, RotateCw, X } from "lucide-react";
 import { useRef } from "react";
+import { useAccess, useMay } from "@/components/access/use-access";
 import { useStore } from "@/components/shell/use-store";
 import { Button, IconButton } from "@/components/ui/button";
 import { Name } from "@/components/ui/name";
@@ -14,11 +15,12 @@ import { texts } from "@/texts";
 import { theUploader } from "./uploader";
 
 const TROUBLED = ["refused", "failed"];
+const STILL = ["paused", "signedOut"];
 const HOMELESS = ["userGone", "appointmentGone"];
 
 export function UploadRow({ upload }: { upload: UploadView }) {
   const { name, size, sent, phase, problem } = upload;
-  const tone = TROUBLED.includes(phase) ? "bad" : phase === "paused" ? "still" : "accent";
+  const tone = TROUBLED.includes(phase) ? "bad" : STILL.includes(phase) ? "still" : "accent";
   return (
     <div data-testid="upload" data-phase={phase} className="flex h-full items-center gap-2 px-4">
       <div className="min-w-0 flex-1 space-y-1">
@@ -30,7 +32,7 @@ export function UploadRow({ upload }: { upload: UploadView }) {
         />
         <p
           title={problem ? texts.problem(problem) : undefined}
-          className={`line-clamp-2 text-xs ${problem ? "text-bad" : "text-soft"}`}
+          className={`line-clamp-2 text-xs ${phase === "signedOut" ? "text-warn" : problem ? "text-bad" : "text-soft"}`}
         >
           {problem ? texts.problem(problem) : facts(upload)}
         </p>
@@ -53,6 +55,12 @@ function facts({ phase, needs, size, sent, speed, secondsLeft }: UploadView): st
 
 function Actions({ upload: { id, name, phase, needs, problem, fileId } }: { upload: UploadView }) {
   const uploader = theUploader();
+  const isIn = useAccess().kind === "in";
+  const mayRead = useMay("files:read");
+  const mayDelete = useMay("files:delete");
+  // What is a file already can only be deleted.
+  const cancelable = phase === "finishing" ? mayDelete : phase !== "ready";
+  const isStuck = TROUBLED.includes(phase) || (phase === "signedOut" && isIn);
   const pausable = phase === "sending" || phase === "waiting" || phase === "retrying";
   return (
     <div className="flex shrink-0">
@@ -68,17 +76,17 @@ function Actions({ upload: { id, name, phase, needs, problem, fileId } }: { uplo
         </IconButton>
       )}
       {problem && HOMELESS.includes(problem.kind) && <MoveHere id={id} />}
-      {phase === "ready" && fileId && (
+      {phase === "ready" && fileId && isIn && mayRead && (
         <IconButton label={texts.panel.open(name)} onClick={() => openedFile.set({ id: fileId, name })}>
           <Eye aria-hidden className="size-4" />
         </IconButton>
       )}
-      {(TROUBLED.includes(phase) || phase === "retrying") && (
+      {(isStuck || phase === "retrying") && (
         <IconButton label={texts.panel.retry(name)} onClick={() => uploader.retry(id)}>
           <RotateCw aria-hidden className="size-4" />
         </IconButton>
       )}
-      {phase !== "ready" && (
+      {cancelable && (
         <IconButton label={texts.panel.cancel(name)} onClick={() => void uploader.cancel(id)}>
           <X aria-hidden className="size-4" />
         </IconButton>

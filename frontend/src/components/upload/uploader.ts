@@ -1,6 +1,7 @@
 "use client";
 
 import { useSyncExternalStore } from "react";
+import { access } from "@/lib/access";
 import { browserPorts } from "@/lib/uploader/browser";
 import type { UploaderSnapshot } from "@/lib/uploader/types";
 import { Uploader } from "@/lib/uploader/uploader";
@@ -11,9 +12,27 @@ let uploader: Uploader | null = null;
 export function theUploader(): Uploader {
   if (!uploader) {
     uploader = new Uploader(browserPorts());
-    void uploader.restore();
+    obeyAccess(uploader);
   }
   return uploader;
+}
+
+/** Uploads are for whoever is signed in, and wait while nobody is. */
+function obeyAccess(uploads: Uploader): void {
+  let wasIn = false;
+  const obey = () => {
+    const now = access.state.get();
+    // Who comes next need not know what was uploaded here.
+    if (now.kind === "out" && now.reason === "none") uploads.clearReady();
+    const isIn = now.kind === "in";
+    if (isIn === wasIn) return;
+    wasIn = isIn;
+    if (!isIn) return uploads.hold();
+    uploads.letGo();
+    void uploads.restore();
+  };
+  access.state.subscribe(obey);
+  obey();
 }
 
 const nothing: UploaderSnapshot = {

@@ -2,6 +2,8 @@
 
 import { UserRound } from "lucide-react";
 import { useMemo, useState } from "react";
+import { NotAllowed } from "@/components/access/not-allowed";
+import { useMay } from "@/components/access/use-access";
 import { Endless } from "@/components/shell/endless";
 import { NameForm } from "@/components/shell/name-form";
 import { usePaging } from "@/components/shell/use-paging";
@@ -15,6 +17,12 @@ import { texts } from "@/texts";
 
 /** Who are you? */
 export function Users() {
+  const isAllowed = useMay("users");
+  if (isAllowed) return <Choice />;
+  return <NotAllowed level={1} title={texts.access.noUsers} hint={texts.access.noUsersHint} />;
+}
+
+function Choice() {
   const list = useMemo(() => new Paging<User>((cursor) => listUsers({ cursor })), []);
   const shown = usePaging(list);
   const [query, setQuery] = useState("");

@@ -1,24 +1,32 @@
 /** Sends a chunk. By `XMLHttpRequest`, because `fetch` does not tell how far a body is on its way. */
-import { BASE_URL, noteNoAnswer } from "./client";
+import { heldKey } from "../key";
 import { ApiError, errorOf } from "./error";
+import { BASE_URL, bearerHeader, noteNoAnswer, noteStatus } from "./transport";
 
-/** The bytes go from the disk to the network without passing through the page. Throws `ApiError`. */
+/**
+ * The bytes go from the disk to the network without passing through the page. `bearer` is shown instead of the person's
+ * key. Throws `ApiError`.
+ */
 export function putChunk(
   uploadId: string,
   index: number,
   bytes: Blob,
   onProgress: (sent: number) => void,
   signal: AbortSignal,
+  bearer?: string,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
+    const key = heldKey();
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
     signal.addEventListener("abort", stop, { once: true });
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => {
+      if (!bearer) noteStatus(key, request.status);
       if (request.status === 200) return resolve();
-      reject(errorOf(request.status, parsed(request.responseText), request.getResponseHeader("retry-after")));
+      const headers = { get: (name: string) => request.getResponseHeader(name) };
+      reject(errorOf(request.status, parsed(request.responseText), headers));
     };
     request.onerror = () => {
       noteNoAnswer();
@@ -28,6 +36,7 @@ export function putChunk(
     request.onloadend = () => signal.removeEventListener("abort", stop);
     request.open("PUT", `${BASE_URL}/api/v1/file/upload/${uploadId}/chunk/${index}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
+    for (const header of Object.entries(bearerHeader(bearer ?? key))) request.setRequestHeader(...header);
     request.send(bytes);
   });
 }

@@ -1,8 +1,8 @@
 /** The service's routes as functions. Types come from its description; each throws {@link ApiError}. */
 import createClient from "openapi-fetch";
-import { noteAnswer, noteSilence } from "../connection";
-import { ApiError, errorOf, errorOfFetch, isAbort } from "./error";
+import { ApiError, errorOf, errorOfFetch } from "./error";
 import type { components, paths } from "./schema";
+import { BASE_URL, bearerHeader, send } from "./transport";
 
 export { ApiError, isAbort, type ApiErrorKind } from "./error";
 
@@ -19,11 +19,16 @@ export type StatusAnswer = components["schemas"]["StatusAnswer"];
 export type UploadState = components["schemas"]["UploadAnswer"];
 export type InitForm = components["schemas"]["InitForm"];
 export type CompleteForm = components["schemas"]["CompleteForm"];
+export type TokenForm = components["schemas"]["TokenForm"];
+export type UploadToken = components["schemas"]["TokenAnswer"];
+export type Usage = components["schemas"]["UsageAnswer"];
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Lets the request outlive the page. */
   keepalive?: boolean | undefined;
+  /** A key or an upload token that is shown instead of the person's key. */
+  bearer?: string | undefined;
 }
 
 export interface PageOptions extends CallOptions {
@@ -40,26 +45,11 @@ export interface Page<Item> {
 }
 
 const PAGE_SIZE = 100;
-const DEVELOPMENT_URL = process.env.NODE_ENV === "development" ? "http://localhost:8000" : "";
-/** Where the service is: where the page came from, but in development. */
-export const BASE_URL = process.env.NEXT_PUBLIC_API_URL ?? DEVELOPMENT_URL;
+const client = createClient<paths>({ baseUrl: BASE_URL, fetch: send });
 
-const client = createClient<paths>({ baseUrl: BASE_URL, fetch: watched });
-
-export function noteNoAnswer(): void {
-  noteSilence(() => fetch(`${BASE_URL}/health/live`));
-}
-
-/** Lets the page know whether the service can be reached. */
-async function watched(request: Request): Promise<Response> {
-  try {
-    const response = await fetch(request);
-    noteAnswer();
-    return response;
-  } catch (cause) {
-    if (!isAbort(cause)) noteNoAnswer();
-    throw cause;
-  }
+/** What this key allows, or what is allowed without one. */
+export function getUsage(key: string | null): Promise<Usage> {
+  return dataOf(client.GET("/api/v1/usage", given({ bearer: key ?? undefined })));
 }
 
 export function listUsers({ cursor, limit, ...options }: PageOptions = {}): Promise<Page<User>> {
@@ -112,9 +102,7 @@ export function listAppointmentFiles(
 
 export function getFile(id: string, credential?: Credential | null, options: CallOptions = {}): Promise<FileDetails> {
   const params = { path: { file_id: id } };
-  return detailsOf(
-    client.GET("/api/v1/file/get/{file_id}", { params, headers: credentialHeaders(credential), ...given(options) }),
-  );
+  return detailsOf(client.GET("/api/v1/file/get/{file_id}", { params, ...given(options, credential) }));
 }
 
 export function fileStatus(
@@ -123,30 +111,25 @@ export function fileStatus(
   options: CallOptions = {},
 ): Promise<StatusAnswer> {
   const params = { path: { file_id: id } };
-  return dataOf(
-    client.GET("/api/v1/file/status/{file_id}", { params, headers: credentialHeaders(credential), ...given(options) }),
-  );
+  return dataOf(client.GET("/api/v1/file/status/{file_id}", { params, ...given(options, credential) }));
 }
 
 export async function deleteFile(id: string, credential?: Credential | null, options: CallOptions = {}): Promise<void> {
   const params = { path: { file_id: id } };
-  await dataOf(
-    client.DELETE("/api/v1/file/{file_id}", { params, headers: credentialHeaders(credential), ...given(options) }),
-  );
+  await dataOf(client.DELETE("/api/v1/file/{file_id}", { params, ...given(options, credential) }));
 }
 
 /** The changes of a file's status as they happen; `null` when there are none to come. */
 export async function fileEvents(
   id: string,
   credential?: Credential | null,
-  { signal }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<ReadableStream<Uint8Array> | null> {
   const url = `${BASE_URL}/api/v1/file/events/${encodeURIComponent(id)}`;
-  const asked = fetch(url, { headers: credentialHeaders(credential), ...given({ signal }) });
-  const response = await asked.catch((cause: unknown) => {
+  const response = await send(new Request(url, given(options, credential))).catch((cause: unknown) => {
     throw errorOfFetch(cause);
   });
-  if (!response.ok) throw errorOf(response.status, null, response.headers.get("retry-after"));
+  if (!response.ok) throw errorOf(response.status, null, response.headers);
   return response.status === 200 ? response.body : null;
 }
 
@@ -158,6 +141,11 @@ export function retryFile(id: string, credential?: Credential | null, options: C
 
 export function initUpload(body: InitForm, options: CallOptions = {}) {
   return dataOf(client.POST("/api/v1/file/upload/init", { body, ...given(options) }));
+}
+
+/** For uploads of one kind, for a while. */
+export function issueToken(body: TokenForm, options: CallOptions = {}): Promise<UploadToken> {
+  return dataOf(client.POST("/api/v1/file/upload/token", { body, ...given(options) }));
 }
 
 /** What the server has of an upload. */
@@ -202,7 +190,7 @@ async function envelopeOf<Envelope>(request: Promise<Answer<Envelope>>): Promise
     throw errorOfFetch(cause);
   });
   const { data, error, response } = answer;
-  if (!response.ok) throw errorOf(response.status, error, response.headers.get("retry-after"));
+  if (!response.ok) throw errorOf(response.status, error, response.headers);
   // A success that says nothing does not come from the service.
   if (data === undefined) throw new ApiError("server", response.status);
   return data;
@@ -230,6 +218,7 @@ function pageQuery(cursor: string | undefined, limit = PAGE_SIZE): { limit: numb
   return cursor === undefined ? { limit } : { limit, cursor };
 }
 
-function given({ signal, keepalive }: CallOptions): { signal?: AbortSignal; keepalive?: boolean } {
-  return { ...(signal && { signal }), ...(keepalive && { keepalive }) };
+function given({ signal, keepalive, bearer }: CallOptions, credential?: Credential | null) {
+  const headers = { ...credentialHeaders(credential), ...bearerHeader(bearer) };
+  return { ...(signal && { signal }), ...(keepalive && { keepalive }), headers };
 }

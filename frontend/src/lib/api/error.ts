@@ -3,7 +3,11 @@ export type ApiErrorKind =
   /** No answer: the server or the network is away. */
   | "network"
   | "notFound"
-  /** The credential is missing or wrong. */
+  /** Nothing was shown by which the service knows the person, or nothing that is valid. */
+  | "signedOut"
+  /** The person's key is good, but not for this. */
+  | "notAllowed"
+  /** The credential of a private file is missing or wrong. */
   | "forbidden"
   /** The request itself is wrong; `errors` names the fields. */
   | "invalid"
@@ -35,14 +39,14 @@ export class ApiError extends Error {
 }
 
 /** The error for a status and a body that may be the service's envelope, or anything a proxy says. */
-export function errorOf(status: number, body: unknown, retryAfter: string | null): ApiError {
+export function errorOf(status: number, body: unknown, headers: Pick<Headers, "get">): ApiError {
   const { errors, message } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   return new ApiError(
-    kindOf(status),
+    kindOf(status, headers.get("www-authenticate")),
     status,
     Array.isArray(errors) ? errors.filter((error) => typeof error === "string") : [],
     typeof message === "string" ? message : "",
-    milliseconds(retryAfter),
+    milliseconds(headers.get("retry-after")),
   );
 }
 
@@ -53,16 +57,24 @@ export function errorOfFetch(cause: unknown): unknown {
   return new ApiError(cause instanceof SyntaxError ? "server" : "network", 0);
 }
 
+/** What the service said of a limit: how much there may be, only it knows. Nothing for other problems. */
+export function limitOf(problem: unknown): string | undefined {
+  const isLimit = problem instanceof ApiError && (problem.status === 413 || problem.status === 429);
+  return isLimit && problem.message ? problem.message : undefined;
+}
+
 /** Whether somebody gave the request up. */
 export function isAbort(cause: unknown): boolean {
   return cause instanceof Error && cause.name === "AbortError";
 }
 
-function kindOf(status: number): ApiErrorKind {
+function kindOf(status: number, challenge: string | null): ApiErrorKind {
   switch (status) {
     case 401:
+      return "signedOut";
     case 403:
-      return "forbidden";
+      // RFC 6750, 3.1: a key with another scope would do.
+      return challenge?.includes("insufficient_scope") ? "notAllowed" : "forbidden";
     case 404:
       return "notFound";
     case 409:

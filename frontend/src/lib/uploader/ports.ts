@@ -15,7 +15,7 @@ export interface Received {
   received: readonly { index: number; size: number }[];
 }
 
-/** What the server is told of a file before its bytes. */
+/** What a file is. */
 export interface FileFacts {
   filename: string;
   total_size: number;
@@ -23,7 +23,7 @@ export interface FileFacts {
   file_extension: string;
 }
 
-/** What it is told after them. Whose the file is comes last of all: until then, it can find another place. */
+/** And whose it is, as far as is known: that counts when it is completed, and until then it can find another place. */
 export interface OwnedFacts extends FileFacts {
   user_id: string | null;
   appointment_id: string | null;
@@ -43,7 +43,7 @@ export interface Outcome {
 
 /** The service. Calls throw `ApiError`, or an `AbortError` for their own signal. */
 export interface Server {
-  init(facts: FileFacts, credential: Credential | null, signal: AbortSignal): Promise<Opened>;
+  init(facts: OwnedFacts, credential: Credential | null, signal: AbortSignal): Promise<Opened>;
   received(uploadId: string, signal: AbortSignal): Promise<Received>;
   /** `onProgress` is told how many bytes of this chunk are on the wire so far. */
   putChunk(

@@ -2,7 +2,7 @@ import { secondsLeft } from "./speed";
 import type { Totals, UploadView } from "./types";
 
 const ACTIVE = new Set(["waiting", "sending", "retrying", "finishing"]);
-const TROUBLED = new Set(["failed", "refused"]);
+const TROUBLED = new Set(["failed", "refused", "signedOut"]);
 
 /** What all uploads are together. */
 export function totalsOf(uploads: readonly UploadView[]): Totals {

@@ -1,5 +1,5 @@
 /** From what went wrong to what is to be done about it. */
-import { ApiError } from "../api/error";
+import { ApiError, limitOf } from "../api/error";
 import type { Problem } from "./types";
 
 /** An upload cannot go on as it is. */
@@ -26,6 +26,8 @@ function isPassing({ kind }: ApiError): boolean {
 /** What is shown while it is tried again. */
 export function passing(cause: ApiError, isOnline: boolean): Problem {
   if (cause.kind === "network") return { kind: isOnline ? "network" : "offline" };
+  const limit = limitOf(cause);
+  if (limit) return { kind: "limit", detail: limit };
   return { kind: cause.kind === "full" ? "full" : "busy" };
 }
 
@@ -39,11 +41,13 @@ function about(cause: ApiError, field: string): string | undefined {
   return found?.slice(found.indexOf("]") + 2);
 }
 
-/** Why init or complete was refused, for a person. Everything that is not a refusal is thrown on. */
+/** Why something was refused, for a person. Everything that is not a refusal is thrown on. */
 export function refusalOf(cause: unknown): unknown {
   if (!(cause instanceof ApiError) || isPassing(cause)) return cause;
   if (cause.message === NO_UPLOAD) return new Unknown();
-  const extension = about(cause, "file_extension");
+  if (cause.kind === "signedOut" || cause.kind === "notAllowed") return new Refusal({ kind: cause.kind });
+  // A token has a list of them.
+  const extension = about(cause, "file_extension") ?? about(cause, "extensions");
   if (extension) {
     const accepted = extension.match(/'[^']+'/g)?.map((name) => name.slice(1, -1)) ?? [];
     return new Refusal({ kind: "extension", ...(accepted.length > 0 && { detail: accepted.join(", ") }) });

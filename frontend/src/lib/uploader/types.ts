@@ -21,6 +21,8 @@ export type UploadPhase =
   | "failed"
   /** It cannot go on as it is; `problem` says why. */
   | "refused"
+  /** Nobody is signed in. It goes on by itself once somebody is. */
+  | "signedOut"
   /** Left from an earlier visit; `needs` says what it takes to go on. */
   | "interrupted";
 
@@ -34,6 +36,12 @@ export type ProblemKind =
   | "busy"
   /** The server has no space left. */
   | "full"
+  /** There may be no more of something now; the server's sentence is in `detail`. */
+  | "limit"
+  /** Nobody is signed in. */
+  | "signedOut"
+  /** The person's key does not allow it. */
+  | "notAllowed"
   /** The server refused it with a reason of its own, in `detail`. */
   | "rejected"
   /** The server made no file of the bytes; its sentence is in `detail`. */
@@ -111,7 +119,7 @@ export interface Totals {
   ready: number;
   /** Under way or in line. */
   active: number;
-  /** Refused or failed. */
+  /** Refused or failed, or waiting for somebody to sign in. */
   troubled: number;
   size: number;
   sent: number;
@@ -127,8 +135,12 @@ export interface UploaderSnapshot {
 
 /** What the page does with uploads. */
 export interface UploaderControls {
-  /** Brings back what earlier visits left unfinished. Called once. */
+  /** Brings back what earlier visits left unfinished. */
   restore(): Promise<void>;
+  /** Nobody is signed in: everything waits. */
+  hold(): void;
+  /** Somebody is signed in: what waited for that goes on. */
+  letGo(): void;
   add(uploads: readonly NewUpload[]): void;
   pause(id: string): void;
   /** Goes on with one that is paused. */

@@ -109,15 +109,16 @@ export class Upload {
     } catch (cause) {
       if (work.signal.aborted || isAbort(cause)) return;
       const reason = refusalOf(cause);
-      this.become("refused", reason instanceof Refusal ? reason.problem : { kind: "rejected" });
+      const problem: Problem = reason instanceof Refusal ? reason.problem : { kind: "rejected" };
+      this.become(problem.kind === "signedOut" ? "signedOut" : "refused", problem);
     } finally {
       if (this.work === work) this.work = null;
     }
   }
 
   /** Stops whatever is under way. */
-  stop(phase: UploadPhase): void {
-    this.become(phase);
+  stop(phase: UploadPhase, problem: Problem | null = null): void {
+    this.become(phase, problem);
     this.work?.abort(new DOMException("stopped", "AbortError"));
   }
 
@@ -208,7 +209,7 @@ export class Upload {
     const { server } = this.ports;
     const opened = this.opened;
     if (!opened) {
-      const made = await this.insist(signal, () => server.init(this.facts(), this.origin.credential, signal));
+      const made = await this.insist(signal, () => server.init(this.ownedFacts(), this.origin.credential, signal));
       this.open(made.upload_id, made.chunk_size, []);
       await this.remember();
     } else {

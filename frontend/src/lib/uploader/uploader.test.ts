@@ -76,10 +76,11 @@ describe("an upload", () => {
 
   it("goes elsewhere when its user is gone, and sends nothing twice", async () => {
     const { browser, tab } = start();
-    browser.server.refusal = new ApiError("invalid", 422, ["[body->user_id] there is no such user"]);
+    const gone = new ApiError("invalid", 422, ["[body->user_id] there is no such user"]);
+    browser.server.refusal = (call) => (call === "complete" ? gone : null);
     await until(browser, tab, "refused");
     expect(only(tab).problem?.kind).toBe("userGone");
-    browser.server.refusal = null;
+    browser.server.refusal = () => null;
     tab.retry(only(tab).id, { userId: "another", appointmentId: null });
     await until(browser, tab, "ready");
     expect(browser.server.files.get("file-0")?.upload.facts.user_id).toBe("another");
@@ -165,6 +166,84 @@ describe("a bad network", () => {
     const { retryAt, problem } = only(tab);
     expect(problem?.kind).toBe("busy");
     expect((retryAt ?? 0) - browser.clock.now()).toBeGreaterThan(1900);
+  });
+});
+
+describe("a limit", () => {
+  it("is told in the server's words, and is not hammered at", async () => {
+    const { browser, tab } = start();
+    const limit = new ApiError("busy", 429, [], "There may be at most 2 uploads at a time.", 60_000);
+    browser.server.refusal = (call) => (call === "init" ? limit : null);
+    await until(browser, tab, "retrying");
+    expect(only(tab).problem).toEqual({ kind: "limit", detail: limit.message });
+    await browser.clock.pass(59_000);
+    expect(browser.server.calls).toEqual(["init"]);
+    await browser.clock.pass(120_000);
+    expect(browser.server.calls).toEqual(["init", "init", "init"]);
+    browser.server.refusal = () => null;
+    await until(browser, tab, "ready");
+  });
+
+  it("that is no matter of time refuses the file", async () => {
+    const { browser, tab } = start();
+    browser.server.refusal = () => new ApiError("invalid", 413, [], "A file may have at most 3 bytes.");
+    await until(browser, tab, "refused");
+    expect(only(tab).problem).toEqual({ kind: "rejected", detail: "A file may have at most 3 bytes." });
+  });
+});
+
+describe("a person who is signed out", () => {
+  const signedOut = new ApiError("signedOut", 401);
+
+  it("finds uploads waiting, which go on after signing in, whenever it happens", async () => {
+    for (let moment = 0; moment < 60; moment += 3) {
+      const { browser, tab } = start();
+      await browser.clock.pass(moment);
+      tab.hold();
+      if (only(tab).phase === "ready") continue;
+      expect(only(tab)).toMatchObject({ phase: "signedOut", problem: { kind: "signedOut" } });
+      expect(tab.snapshot().totals).toMatchObject({ active: 0, troubled: 1 });
+      const calls = browser.server.calls.length;
+      await browser.clock.pass(60_000);
+      expect(browser.server.calls).toHaveLength(calls);
+      tab.letGo();
+      await until(browser, tab, "ready");
+      expect(browser.server.content(only(tab).fileId ?? "")).toBe(CONTENT);
+      expect(browser.server.files.size).toBe(1);
+    }
+  });
+
+  it.each(["init", "putChunk", "complete", "outcome"] as const)("is noticed by %s too", async (call) => {
+    const { browser, tab } = start();
+    browser.server.refusal = (asked) => (asked === call ? signedOut : null);
+    await until(browser, tab, "signedOut");
+    browser.server.refusal = () => null;
+    tab.letGo();
+    await until(browser, tab, "ready");
+  });
+
+  it("keeps paused what was paused, and what an earlier visit left until somebody signs in", async () => {
+    const { browser, tab } = start();
+    await browser.clock.until(() => browser.memory.rows.size === 1);
+    tab.pauseAll();
+    tab.hold();
+    tab.letGo();
+    expect(only(tab).phase).toBe("paused");
+    browser.locks.freeAll();
+    const later = browser.tab();
+    browser.server.refusal = () => signedOut;
+    await Promise.all([later.restore(), browser.clock.pass(100)]);
+    expect(later.snapshot().uploads).toEqual([]);
+    browser.server.refusal = () => null;
+    await Promise.all([later.restore(), later.restore(), browser.clock.pass(100)]);
+    expect(only(later).phase).toBe("interrupted");
+  });
+
+  it("is told when the key allows no uploads", async () => {
+    const { browser, tab } = start();
+    browser.server.refusal = () => new ApiError("notAllowed", 403);
+    await until(browser, tab, "refused");
+    expect(only(tab).problem).toEqual({ kind: "notAllowed" });
   });
 });
 

@@ -3,7 +3,7 @@ import { Gate } from "./gate";
 import type { Ports, Remembered } from "./ports";
 import { totalsOf } from "./totals";
 import { Unknown, refusalOf } from "./troubles";
-import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadView } from "./types";
+import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadPhase, UploadView } from "./types";
 import { Upload, originOf, type Watcher } from "./upload";
 
 /** How many uploads send at a time; the others wait in line, and the server hears nothing of them. */
@@ -12,6 +12,9 @@ const SENDING_AT_ONCE = 4;
 const AT_ONCE = 16;
 /** How many chunks of all uploads are on their way: browsers open six connections to a server, and other requests go too. */
 const CHUNKS_AT_ONCE = 4;
+/** What goes on only when the person says so, or signs in. */
+const STUCK: ReadonlySet<UploadPhase> = new Set(["failed", "refused", "signedOut"]);
+const UNDER_WAY: ReadonlySet<UploadPhase> = new Set(["waiting", "sending", "retrying", "finishing"]);
 /** The pause between two calls of those who listen, in milliseconds. */
 const QUIET = 100;
 
@@ -23,6 +26,7 @@ export class Uploader implements UploaderControls {
   private readonly gate = new Gate(CHUNKS_AT_ONCE);
   private shown: UploaderSnapshot | null = null;
   private telling = false;
+  private restoring: Promise<void> | null = null;
   private readonly watcher: Watcher = { changed: () => this.changed(), sent: () => this.advance() };
 
   constructor(
@@ -30,10 +34,20 @@ export class Uploader implements UploaderControls {
     private readonly newId: () => string = () => crypto.randomUUID(),
   ) {}
 
-  async restore(): Promise<void> {
-    const all = await this.ports.memory.all();
-    all.sort((one, other) => one.addedAt - other.addedAt);
-    await Promise.all(all.map((remembered) => this.bringBack(remembered)));
+  restore(): Promise<void> {
+    this.restoring ??= this.bringAllBack().finally(() => (this.restoring = null));
+    return this.restoring;
+  }
+
+  hold(): void {
+    for (const upload of this.uploads.values()) {
+      if (UNDER_WAY.has(upload.phase)) upload.stop("signedOut", { kind: "signedOut" });
+    }
+  }
+
+  letGo(): void {
+    for (const upload of this.uploads.values()) if (upload.phase === "signedOut") upload.stop("waiting");
+    this.advance();
   }
 
   add(added: readonly NewUpload[]): void {
@@ -80,7 +94,7 @@ export class Uploader implements UploaderControls {
   retry(id: string, owner?: Owner): void {
     const upload = this.uploads.get(id);
     if (upload?.phase === "retrying") upload.hurry();
-    if (upload?.phase !== "failed" && upload?.phase !== "refused") return;
+    if (!upload || !STUCK.has(upload.phase)) return;
     void upload.renew(owner).then((ready) => ready && this.advance());
   }
 
@@ -123,6 +137,12 @@ export class Uploader implements UploaderControls {
         this.advance();
       });
     }
+  }
+
+  private async bringAllBack(): Promise<void> {
+    const all = await this.ports.memory.all();
+    all.sort((one, other) => one.addedAt - other.addedAt);
+    await Promise.all(all.map((remembered) => this.bringBack(remembered)));
   }
 
   /** Shows an upload of an earlier visit, unless another tab has it or the server has forgotten it. */

@@ -1,11 +1,11 @@
 import { ApiError } from "../../api/error";
-import type { Clock, FileFacts, Made, Opened, Outcome, OwnedFacts, Received, Server } from "../ports";
+import type { Clock, Made, Opened, Outcome, OwnedFacts, Received, Server } from "../ports";
 
 const NO_UPLOAD = "File directory not found. Please initialize first!";
 export const CHUNK = 10;
 
 interface Kept {
-  facts: FileFacts & Partial<OwnedFacts>;
+  facts: OwnedFacts;
   credential: Record<string, string> | null;
   chunks: Map<number, string>;
   fileId: string | null;
@@ -25,12 +25,13 @@ export class FakeServer implements Server {
   fate: (call: Call) => Fate = () => "done";
   /** What the next file becomes. */
   next: Outcome = { status: "SUCCESS" };
-  refusal: ApiError | null = null;
+  /** What it says instead of doing it. */
+  refusal: (call: Call) => ApiError | null = () => null;
   latency = 5;
 
   constructor(private readonly clock: Clock) {}
 
-  init(facts: FileFacts, credential: Record<string, string> | null, signal: AbortSignal): Promise<Opened> {
+  init(facts: OwnedFacts, credential: Record<string, string> | null, signal: AbortSignal): Promise<Opened> {
     return this.request("init", signal, () => {
       const id = `upload-${this.uploads.size}`;
       this.uploads.set(id, { facts, credential, chunks: new Map(), fileId: null });
@@ -65,7 +66,6 @@ export class FakeServer implements Server {
 
   complete(id: string, chunks: number, facts: OwnedFacts, signal: AbortSignal): Promise<Made> {
     return this.request("complete", signal, () => {
-      if (this.refusal) throw this.refusal;
       const upload = this.find(id);
       if (upload.chunks.size !== chunks) {
         throw new ApiError("invalid", 422, ["[body->total_chunks] missing chunks: 0"]);
@@ -137,6 +137,8 @@ export class FakeServer implements Server {
         this.underWay -= 1;
         signal.removeEventListener("abort", stop);
         try {
+          const refusal = this.refusal(call);
+          if (refusal) throw refusal;
           resolve(this.answer(fate, effect));
         } catch (cause) {
           reject(cause);
