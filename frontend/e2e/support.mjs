@@ -114,23 +114,21 @@ export async function choose(page, ...files) {
     await page.getByTestId("files").setInputFiles(files);
 }
 
-/** Drags files or folders of the disk to the middle of the page, until it says so; lets go of them when told. */
+/** Drags files or folders of the disk to the middle of the page, until it says so; what is returned lets go of them. */
 export async function drag(page, told, ...files) {
     const session = await page.context().newCDPSession(page);
     const where = { x: 640, y: 400, data: { items: [], files, dragOperationsMask: 1 } };
-    const send = (type) => session.send("Input.dispatchDragEvent", { type, ...where });
+    const send = (type, place) => session.send("Input.dispatchDragEvent", { type, ...where, ...place });
     await send("dragEnter");
     // A hand is never still, and what is under it may go while the page is being drawn.
     for (const end = performance.now() + LONG; !(await told.isVisible()); await send("dragOver")) {
         assert.ok(performance.now() < end, "the page does not notice");
     }
-    return async () => {
-        await send("dragOver");
-        await send("drop");
-    };
+    // Over something else than before.
+    return () => send("drop", { x: 640, y: 20 });
 }
 
-/** Drops files or folders of the disk into the middle of the page. */
+/** Drops files or folders of the disk on the page. */
 export async function drop(page, ...files) {
     const letGo = await drag(page, page.getByText("Drop to upload to"), ...files);
     await letGo();

@@ -45,16 +45,15 @@ function useDrop(): boolean {
   useEffect(() => {
     const ended = new AbortController();
     const { signal } = ended;
-    addEventListener(
-      "dragover",
-      (event) => {
-        if (!hasFiles(event.dataTransfer)) return;
-        // Else the browser would leave the page for the file.
-        event.preventDefault();
-        setOver(true);
-      },
-      { signal },
-    );
+    const take = (event: DragEvent) => {
+      if (!hasFiles(event.dataTransfer)) return;
+      // Else the browser would leave the page for the file.
+      event.preventDefault();
+      setOver(true);
+    };
+    addEventListener("dragover", take, { signal });
+    // One may let go of it over what has only just come under the pointer.
+    addEventListener("dragenter", take, { signal });
     // It leaves one element for another all the time; out of the window it has nowhere to go.
     addEventListener("dragleave", ({ relatedTarget }) => relatedTarget === null && setOver(false), { signal });
     addEventListener(
