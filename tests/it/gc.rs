@@ -270,8 +270,13 @@ async fn a_store_that_looks_like_another_databases_is_left_alone() {
     let deployment = deployment(Store::Directory).await;
     let shelf = Shelf::of(&deployment, Store::Directory).await;
     stop(deployment.start().await).await;
+    // Of one moment, so that they are all old enough at once.
+    let since = std::time::SystemTime::now();
     for _ in 0..30 {
-        shelf.put(&format!("{}.txt", Uuid::new_v4())).await;
+        let key = format!("{}.txt", Uuid::new_v4());
+        shelf.put(&key).await;
+        let path = deployment.folder.path().join("data/objects/public").join(key);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(since).unwrap();
     }
     let output = eventually("they are old enough", async || {
         let (fine, output) = gc(&deployment, &[]).await;
