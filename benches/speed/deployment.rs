@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,32 @@ use uuid::Uuid;
 use crate::garage::Garage;
 use crate::process::{Process, free_address};
 
-const API: &str = env!("CARGO_BIN_EXE_filemanager");
+/// A build of the service.
+#[derive(Clone)]
+pub struct Programs {
+    api: PathBuf,
+    worker: PathBuf,
+}
+
+impl Programs {
+    /// The one that was built along with this benchmark.
+    fn built() -> Self {
+        Self { api: env!("CARGO_BIN_EXE_filemanager").into(), worker: env!("CARGO_BIN_EXE_filemanager-worker").into() }
+    }
+
+    /// The one in a folder.
+    ///
+    /// # Errors
+    /// Names the program that is not there.
+    pub fn in_folder(folder: &Path) -> Result<Self> {
+        // Its processes are started in folders of their own.
+        let find = |name| {
+            let program = folder.join(name);
+            program.canonicalize().with_context(|| format!("{} is not there", program.display()))
+        };
+        Ok(Self { api: find("filemanager")?, worker: find("filemanager-worker")? })
+    }
+}
 
 /// A service that runs.
 pub struct Deployment {
@@ -24,6 +49,7 @@ pub struct Deployment {
     pub worker: Option<Process>,
     /// Where the API listens.
     pub address: SocketAddr,
+    programs: Programs,
     settings: HashMap<&'static str, String>,
     // The processes end before their folder goes.
     folder: TempDir,
@@ -32,25 +58,36 @@ pub struct Deployment {
 impl Deployment {
     /// With nothing configured: `SQLite`, a directory, and the worker inside.
     pub async fn embedded(parent: &Path) -> Result<Self> {
-        Self::start(parent, HashMap::new()).await
+        Self::embedded_of(&Programs::built(), parent).await
+    }
+
+    /// The same, of that build.
+    pub async fn embedded_of(programs: &Programs, parent: &Path) -> Result<Self> {
+        Self::start(programs, parent, HashMap::new()).await
     }
 
     /// The same, known by keys.
     pub async fn embedded_closed(parent: &Path) -> Result<Self> {
-        Self::start(parent, HashMap::from(closed())).await
+        Self::start(&Programs::built(), parent, HashMap::from(closed())).await
     }
 
     /// On `MariaDB`, `RabbitMQ` and this Garage.
     pub async fn full(parent: &Path, garage: &Garage) -> Result<Self> {
-        Self::full_with(parent, garage, []).await
+        Self::full_of(&Programs::built(), parent, garage).await
+    }
+
+    /// The same, of that build.
+    pub async fn full_of(programs: &Programs, parent: &Path, garage: &Garage) -> Result<Self> {
+        Self::full_with(programs, parent, garage, []).await
     }
 
     /// The same, known by keys.
     pub async fn full_closed(parent: &Path, garage: &Garage) -> Result<Self> {
-        Self::full_with(parent, garage, closed()).await
+        Self::full_with(&Programs::built(), parent, garage, closed()).await
     }
 
     async fn full_with(
+        programs: &Programs,
         parent: &Path,
         garage: &Garage,
         more: impl IntoIterator<Item = (&'static str, String)>,
@@ -65,7 +102,7 @@ impl Deployment {
             ("RABBITMQ_DEFAULT_PASS", named("TEST_RABBITMQ_PASSWORD")?),
             ("RABBITMQ_QUEUE", format!("speed.{}", Uuid::new_v4().simple())),
         ]);
-        Self::start(parent, settings).await
+        Self::start(programs, parent, settings).await
     }
 
     /// Where its processes run.
@@ -75,7 +112,10 @@ impl Deployment {
 
     /// What the program prints for an operator who gives it these arguments.
     pub fn operate(&self, arguments: &[&str]) -> Result<String> {
-        let output = command(API, &self.settings, self.folder.path()).args(arguments).output().context("no command")?;
+        let output = command(&self.programs.api, &self.settings, self.folder.path())
+            .args(arguments)
+            .output()
+            .context("no command")?;
         if !output.status.success() {
             bail!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
@@ -87,29 +127,29 @@ impl Deployment {
         Ok(server(&self.settings)?.database(&self.settings["MYSQL_DATABASE"]))
     }
 
-    async fn start(parent: &Path, settings: HashMap<&'static str, String>) -> Result<Self> {
+    async fn start(programs: &Programs, parent: &Path, settings: HashMap<&'static str, String>) -> Result<Self> {
         let folder = TempDir::with_prefix_in("service-", parent).context("no folder for the service")?;
         let address = free_address()?;
-        let command = |program| {
+        let command = |program: &Path| {
             let mut command = command(program, &settings, folder.path());
             command.env("APP_PORT", address.port().to_string());
             command
         };
-        let mut api = Process::start("filemanager", &mut command(API), parent)?;
+        let mut api = Process::start("filemanager", &mut command(&programs.api), parent)?;
         api.until_ready(address, "/health/ready").await?;
         let worker = if settings.contains_key("RABBITMQ_HOST") {
-            let worker = &mut command(env!("CARGO_BIN_EXE_filemanager-worker"));
+            let worker = &mut command(&programs.worker);
             let mut worker = Process::start("filemanager-worker", worker, parent)?;
             worker.until_logged("waiting for jobs").await?;
             Some(worker)
         } else {
             None
         };
-        Ok(Self { api, worker, address, settings, folder })
+        Ok(Self { api, worker, address, programs: programs.clone(), settings, folder })
     }
 }
 
-fn command(program: &str, settings: &HashMap<&'static str, String>, folder: &Path) -> Command {
+fn command(program: &Path, settings: &HashMap<&'static str, String>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(settings).current_dir(folder).env("APP_DATA_DIR", folder.join("data"));
     command

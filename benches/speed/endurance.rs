@@ -1,8 +1,7 @@
 //! A load of four fifths of what the service can take, for as long as is asked: whether it slows down, grows, or fails.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -20,7 +19,7 @@ use crate::table::{Row, Target};
 use crate::transfer::{MIB, Payload};
 
 /// How long the peak is looked for, and how many callers do so.
-const PEAK: Duration = Duration::from_secs(30);
+const PEAK: Duration = Duration::from_mins(1);
 const CALLERS: usize = 16;
 const SHARE: f64 = 0.8;
 /// The parts of the time that are compared with the first one.
@@ -36,7 +35,19 @@ struct Book {
     /// Milliseconds of each request, by the part of the time in which it was answered.
     times: [Vec<f32>; PARTS],
     failures: Vec<String>,
+    /// How many have come.
+    begun: usize,
+    /// How many have gone again.
     visits: usize,
+}
+
+impl Book {
+    /// The 99th percentile of a part of the time, if anything was answered in it.
+    fn p99(&self, part: usize) -> Option<f64> {
+        let mut times = self.times[part].clone();
+        times.sort_by(f32::total_cmp);
+        times.get(times.len() * 99 / 100).copied().map(f64::from)
+    }
 }
 
 /// One who uploads a file, looks at it, downloads it and deletes it.
@@ -57,7 +68,7 @@ impl Visitor {
 
     async fn visit(self, number: usize) {
         let visited = self.try_visit(number).await;
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = lock(&self.book);
         book.visits += 1;
         if let Err(error) = visited {
             book.failures.push(format!("{error:#}"));
@@ -66,9 +77,9 @@ impl Visitor {
 
     /// Most files are small, some are not.
     async fn try_visit(&self, number: usize) -> Result<()> {
-        let size = match number % 20 {
+        let size = match number % 100 {
             0 => 6 * MIB,
-            1..=4 => MIB,
+            1..=9 => MIB,
             _ => 10 * 1024,
         };
         let mut connection = Connection::open(self.address).await?;
@@ -89,9 +100,13 @@ impl Visitor {
         let part = (self.begun.elapsed().as_secs_f64() / self.part.as_secs_f64()).floor();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve parts, milliseconds")]
         let (part, time) = (part as usize, (begun.elapsed().as_secs_f64() * 1e3) as f32);
-        self.book.lock().unwrap_or_else(PoisonError::into_inner).times[part.min(PARTS - 1)].push(time);
+        lock(&self.book).times[part.min(PARTS - 1)].push(time);
         Ok(answer)
     }
+}
+
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The full deployment under load for `minutes`.
@@ -106,12 +121,12 @@ pub async fn load(bench: &Bench, minutes: u32) -> Result<Vec<Row>> {
     let book = Arc::clone(&visitor.book);
     let watching = tokio::spawn({
         let looked = [deployment.api.usage(), worker.usage()];
-        async move { watch(looked, time).await }
+        let book = Arc::clone(&book);
+        async move { watch(looked, &book, time).await }
     });
     paced(visitor, rate * SHARE, time).await?;
     let [api, worker] = watching.await.context("the one who watches has panicked")??;
-    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut rows = answers(&mut book, rate * SHARE, minutes)?;
+    let mut rows = answers(&lock(&book), rate * SHARE, minutes)?;
     for (name, looks) in [("API", api), ("worker", worker)] {
         rows.extend(growth(name, &looks));
     }
@@ -133,7 +148,7 @@ async fn peak(bench: &Bench, address: SocketAddr) -> Result<f64> {
         });
     }
     callers.join_all().await;
-    let (elapsed, book) = (visitor.begun.elapsed(), visitor.book.lock().unwrap_or_else(PoisonError::into_inner));
+    let (elapsed, book) = (visitor.begun.elapsed(), lock(&visitor.book));
     if let Some(failure) = book.failures.first() {
         bail!("a visit failed: {failure}");
     }
@@ -144,20 +159,20 @@ async fn peak(bench: &Bench, address: SocketAddr) -> Result<f64> {
 async fn paced(visitor: Visitor, rate: f64, time: Duration) -> Result<()> {
     let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let waiting = Arc::new(AtomicUsize::new(0));
     let mut visits = JoinSet::new();
     let mut number = 0;
     while visitor.begun.elapsed() < time {
         ticks.tick().await;
         number += 1;
-        if waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+        let waiting = {
+            let mut book = lock(&visitor.book);
+            book.begun += 1;
+            book.begun - book.visits
+        };
+        if waiting > MOST_WAITING {
             bail!("{MOST_WAITING} visitors are waiting: the load is too much");
         }
-        let (visitor, waiting) = (visitor.clone(), Arc::clone(&waiting));
-        visits.spawn(async move {
-            visitor.visit(number).await;
-            waiting.fetch_sub(1, Ordering::Relaxed);
-        });
+        visits.spawn(visitor.clone().visit(number));
         while visits.try_join_next().is_some() {}
     }
     visits.join_all().await;
@@ -167,10 +182,24 @@ async fn paced(visitor: Visitor, rate: f64, time: Duration) -> Result<()> {
 /// Memory in MiB and open files, look by look.
 type Looks = Vec<(f64, f64)>;
 
-async fn watch(processes: [Usage; 2], time: Duration) -> Result<[Looks; 2]> {
+/// Looks at the processes, and says after each part of the time how it went.
+async fn watch(processes: [Usage; 2], book: &Mutex<Book>, time: Duration) -> Result<[Looks; 2]> {
     let mut looks = [Vec::new(), Vec::new()];
-    let begun = Instant::now();
+    let (begun, mut told) = (Instant::now(), 0);
     while begun.elapsed() < time {
+        if begun.elapsed().as_secs_f64() >= time.as_secs_f64() * real(told + 1) / real(PARTS) {
+            let (book, [api, worker]) = (lock(book), processes.each_ref());
+            eprintln!(
+                "endurance: part {} of {PARTS}: p99 {:.1} ms, {} waiting, {} failed, API {:.0} MiB, worker {:.0} MiB",
+                told + 1,
+                book.p99(told).unwrap_or_default(),
+                book.begun - book.visits,
+                book.failures.len(),
+                api.memory_mib()?,
+                worker.memory_mib()?,
+            );
+            told += 1;
+        }
         for (usage, looks) in processes.iter().zip(&mut looks) {
             looks.push((usage.memory_mib()?, usage.open_files()?));
         }
@@ -179,16 +208,13 @@ async fn watch(processes: [Usage; 2], time: Duration) -> Result<[Looks; 2]> {
     Ok(looks)
 }
 
-fn answers(book: &mut Book, rate: f64, minutes: u32) -> Result<Vec<Row>> {
+fn answers(book: &Book, rate: f64, minutes: u32) -> Result<Vec<Row>> {
     let failed = book.failures.len();
     for failure in book.failures.iter().take(5) {
         eprintln!("endurance: {failure}");
     }
-    let mut p99 = Vec::new();
-    for times in &mut book.times {
-        times.sort_by(f32::total_cmp);
-        p99.push(f64::from(*times.get(times.len() * 99 / 100).context("a part of the time without an answer")?));
-    }
+    let p99: Option<Vec<f64>> = (0..PARTS).map(|part| book.p99(part)).collect();
+    let p99 = p99.context("a part of the time without an answer")?;
     let worst = p99.iter().copied().fold(0.0, f64::max);
     Ok(vec![
         Row {

@@ -5,6 +5,7 @@
 
 mod access;
 mod bare;
+mod builds;
 mod client;
 mod crowd;
 mod deployment;
@@ -18,6 +19,7 @@ mod lists;
 mod memory;
 mod nginx;
 mod page;
+mod pair;
 mod process;
 mod samples;
 mod seed;
@@ -35,6 +37,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
+use crate::deployment::Programs;
 use crate::table::{Row, Table};
 use crate::transfer::{MIB, Payload};
 
@@ -58,6 +61,9 @@ struct Arguments {
     /// How long `endurance` lasts, in minutes
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     minutes: u32,
+    /// The folder with the programs of another build, which `builds` compares this one with
+    #[arg(long)]
+    other: Option<PathBuf>,
     /// Where throw-away data goes; on the kind of disk that is to be measured [default: `bench` in the target folder]
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -102,9 +108,17 @@ enum Group {
     Tricklers,
     /// An hour under load, in the full deployment; only when it is asked for
     Endurance,
+    /// Whether this build is slower than that of `--other`, in both; only when it is asked for
+    Builds,
 }
 
 impl Group {
+    /// Those that are measured when none is named.
+    fn usual() -> Vec<Self> {
+        let asked_for = [Self::Endurance, Self::Builds];
+        Self::value_variants().iter().copied().filter(|group| !asked_for.contains(group)).collect()
+    }
+
     fn needs_servers(self) -> bool {
         !matches!(self, Self::Embedded | Self::Page)
     }
@@ -122,10 +136,10 @@ impl Group {
             Self::Download => 2 * size,
             Self::Slow => 256 * MIB,
             Self::Lists | Self::Jobs => 2048 * MIB,
-            Self::Access => 4 * rounds * size + 512 * MIB,
+            Self::Access | Self::Builds => 4 * rounds * size + 512 * MIB,
             Self::Uploads => crowd::UPLOAD_BYTES + 512 * MIB,
             Self::Tricklers => 512 * MIB,
-            Self::Endurance => 4096 * MIB,
+            Self::Endurance => 12 * 1024 * MIB,
         }
     }
 }
@@ -137,6 +151,7 @@ pub struct Bench {
     size: usize,
     rounds: usize,
     minutes: u32,
+    other: Option<Programs>,
 }
 
 impl Bench {
@@ -182,13 +197,11 @@ async fn run(arguments: Arguments) -> Result<()> {
         let address: SocketAddr = address.parse().context("not an address to listen on")?;
         return bare::serve(address, files.first().map(PathBuf::from)).await;
     }
-    let usual: Vec<Group> =
-        Group::value_variants().iter().copied().filter(|group| *group != Group::Endurance).collect();
-    let groups = if arguments.only.is_empty() { &usual } else { &arguments.only };
+    let groups = if arguments.only.is_empty() { Group::usual() } else { arguments.only };
     let folder = arguments.folder.unwrap_or_else(default_folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let (size, rounds) = (arguments.size as usize * MIB, arguments.rounds as usize);
-    check_space(&folder, groups, size, rounds)?;
+    check_space(&folder, &groups, size, rounds)?;
     if groups.iter().any(|group| group.needs_servers()) {
         garage::program()?;
         deployment::check_servers()?;
@@ -197,9 +210,10 @@ async fn run(arguments: Arguments) -> Result<()> {
         nginx::program()?;
     }
     let folder = TempDir::new_in(&folder).with_context(|| format!("{} cannot be written", folder.display()))?;
-    let bench = Bench { folder, payload: Payload::new(), size, rounds, minutes: arguments.minutes };
+    let other = arguments.other.as_deref().map(Programs::in_folder).transpose()?;
+    let bench = Bench { folder, payload: Payload::new(), size, rounds, minutes: arguments.minutes, other };
     let mut rows = Vec::new();
-    let outcome = measure(&bench, groups, &mut rows).await;
+    let outcome = measure(&bench, &groups, &mut rows).await;
     if !rows.is_empty() {
         println!("\n{} MiB, rounds: {rounds}\n\n{}\n{NOTES}", size / MIB, Table(rows));
     }
@@ -228,6 +242,7 @@ async fn measure(bench: &Bench, groups: &[Group], rows: &mut Vec<Row>) -> Result
             Group::Uploads => crowd::uploads(bench).await?,
             Group::Tricklers => crowd::tricklers(bench).await?,
             Group::Endurance => endurance::load(bench, bench.minutes).await?,
+            Group::Builds => builds::compare(bench).await?,
         });
     }
     Ok(())
