@@ -1,9 +1,11 @@
 //! Stopping, in stages: the first signal begins it, a second one ends the process at once.
 
-use std::process;
+use std::future::Future;
+use std::process::{self, ExitCode};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,20 @@ use tokio_util::task::TaskTracker;
 const HAND_BACK: Duration = Duration::from_secs(5);
 /// What a process that was told twice to stop ends with: 128 and the number of SIGINT.
 const ABORTED: i32 = 130;
+
+/// Runs a program, and says why it failed if it does. What cannot be broken off, such as a large file that is being copied,
+/// does not keep the process from ending when the program is over.
+pub fn run(name: &str, program: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    let ended = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let ended = runtime.block_on(program);
+        runtime.shutdown_background();
+        ended
+    });
+    ended.unwrap_or_else(|error| {
+        eprintln!("{name}: {error:#}");
+        ExitCode::FAILURE
+    })
+}
 
 /// Lets the process have as many open files and connections as the system allows it: what it starts with, often 1,024,
 /// is a limit for programs that cannot count further.

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -66,16 +67,9 @@ enum Command {
     Download(DownloadArguments),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments.command.unwrap_or(Command::Serve)).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("filemanager: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    lifecycle::run("filemanager", run(command))
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -189,7 +183,8 @@ async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
     lifecycle::stop_on_signal(app.stages.draining.clone())?;
     app.migrate().await?;
     app.ports().storage.prepare().await.context("the object store is not ready")?;
-    let listener = |line: &str| println!("{line}");
+    // Who reads may go away; what is being tidied is tidied all the same.
+    let listener = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
     let report = match mode {
         Mode::Clean => app.gc().clean(&listener, &app.stages.draining).await?,
         Mode::DryRun => Some(app.gc().dry_run(&listener).await?),

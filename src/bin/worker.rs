@@ -37,16 +37,9 @@ enum Command {
     Health,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments.command.unwrap_or(Command::Run)).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("filemanager-worker: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Run);
+    lifecycle::run("filemanager-worker", run(command))
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -21,13 +21,22 @@ pub struct ClaimedJob {
     pub kind: String,
     /// What it is about: a file's or an upload's identifier, by kind.
     pub subject: Uuid,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed since it was queued or asked for anew, this time included.
     pub attempts: i64,
     /// Counts the claims of this row. Every write of a worker names it, so that one that was frozen past
     /// its lease can change nothing.
     pub epoch: i64,
     /// The trace of the request that made the job, as a `traceparent` (W3C Trace Context section 3.2).
     pub trace_id: String,
+}
+
+impl ClaimedJob {
+    /// Whether a worker had it before, and may have left something behind. Its attempts do not tell: they are counted
+    /// anew when it is given back or asked for again.
+    #[must_use]
+    pub fn was_begun_before(&self) -> bool {
+        self.epoch > 1
+    }
 }
 
 /// A job to be inserted.

@@ -7,23 +7,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::services::maintenance::MaintenanceService;
 
-/// Sweeps every `pause` until told to stop.
+/// Sweeps every `pause` until told to stop. A sweep may be left off at any point: the next one goes on.
 pub(super) async fn run(maintenance: MaintenanceService, pause: Duration, stop: CancellationToken) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut first = true;
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let announced = maintenance.announce_due(first).await;
-        first &= announced.is_err();
-        match announced {
-            Ok(0) => {}
-            Ok(announced) => tracing::debug!(announced, "announced jobs that were due"),
-            Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),
+    let sweeping = async {
+        loop {
+            ticks.tick().await;
+            first &= !sweep(&maintenance, first).await;
         }
-        match maintenance.expire_uploads().await {
-            Ok(0) => {}
-            Ok(expired) => tracing::info!(expired, "ended uploads that nobody completed in time"),
-            Err(error) => tracing::warn!(%error, "could not look for uploads whose time is over"),
-        }
+    };
+    stop.run_until_cancelled(sweeping).await;
+}
+
+/// Whether what is due could be announced.
+async fn sweep(maintenance: &MaintenanceService, first: bool) -> bool {
+    let announced = maintenance.announce_due(first).await;
+    match &announced {
+        Ok(0) => {}
+        Ok(announced) => tracing::debug!(announced, "announced jobs that were due"),
+        Err(error) => tracing::warn!(%error, "could not look for jobs that are due"),
     }
+    match maintenance.expire_uploads().await {
+        Ok(0) => {}
+        Ok(expired) => tracing::info!(expired, "ended uploads that nobody completed in time"),
+        Err(error) => tracing::warn!(%error, "could not look for uploads whose time is over"),
+    }
+    announced.is_ok()
 }

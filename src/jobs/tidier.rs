@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::services::gc::GcService;
+
+/// How long to wait after a pass that failed: it begins from the front again, and asks the store for everything.
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// Looks every `pause` whether it is time, until told to stop.
 pub(super) async fn run(gc: GcService, pause: Duration, stop: CancellationToken) {
@@ -16,7 +19,10 @@ pub(super) async fn run(gc: GcService, pause: Duration, stop: CancellationToken)
         match gc.clean_if_due(&|_| {}, &stop).await {
             Ok(None) => {}
             Ok(Some(report)) => tracing::info!(?report, "compared database and store"),
-            Err(error) => tracing::warn!(%error, "database and store could not be compared"),
+            Err(error) => {
+                tracing::warn!(%error, "database and store could not be compared");
+                stop.run_until_cancelled(sleep(AFTER_FAILURE)).await;
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{self, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -168,11 +168,13 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
     let running = Running::begin(kind_of(job));
     let span = tracing::trace_span!("perform", otel.name = job.kind);
     let outcome = tokio::select! {
-        outcome = attempt(context, job).instrument(span) => outcome,
+        // In this order: one that was frozen learns that its lease is over before it does anything else.
+        biased;
         () = keep_lease(context, job) => {
-            tracing::warn!(kind = job.kind, "the lease was lost; another worker has the job");
+            tracing::warn!(kind = job.kind, "the lease is lost; another worker has the job, or will have it");
             return Written::Lost;
         }
+        outcome = attempt(context, job).instrument(span) => outcome,
         () = context.hurry.cancelled() => return hand_back(context, job).await,
     };
     failpoint::reach("job.worked");
@@ -242,15 +244,17 @@ async fn hand_back(context: &WorkerContext, job: &ClaimedJob) -> Written {
     }
 }
 
-/// Prolongs the lease; returns when it is lost.
+/// Prolongs the lease; returns when it is lost, or over because the database could not be told in time.
 async fn keep_lease(context: &WorkerContext, job: &ClaimedJob) {
+    let lease = context.config.lease;
+    let mut over_at = time::Instant::now() + lease;
     loop {
-        sleep(context.config.lease / 3).await;
-        match context.ledger.prolong(job).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            // The lease lasts two more tries; whether it is lost, the database will say.
-            Err(error) => tracing::warn!(%error, "the lease could not be prolonged"),
+        sleep(lease / 3).await;
+        let asked_at = time::Instant::now();
+        match timeout_at(over_at, context.ledger.prolong(job)).await {
+            Ok(Ok(true)) => over_at = asked_at + lease,
+            Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be prolonged"),
         }
     }
 }

@@ -126,7 +126,7 @@ impl Database {
                 if locked != Some(1) {
                     return Err(sqlx::Error::PoolTimedOut.into());
                 }
-                let migrated = sqlx::migrate!("migrations/mysql").run(pool).await;
+                let migrated = sqlx::migrate!("migrations/mysql").run(&mut *lock).await;
                 sqlx::query(UNLOCK).execute(&mut *lock).await?;
                 migrated
             }

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{RepositoryError, Session, execute};
+use super::{RepositoryError, Session, execute, horizon};
 
 /// Takes the work until `until`, unless somebody has it or it was done after `done_before`; whether it was free to take.
+/// Times of a clock that was far ahead do not count.
 ///
 /// # Errors
 /// Those of the database.
@@ -17,8 +18,10 @@ pub async fn take(
     done_before: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
     let sql = "UPDATE leases SET owner = ?, lease_until = ? \
-               WHERE name = ? AND done_at <= ? AND (lease_until IS NULL OR lease_until < ?)";
-    Ok(execute!(session, sql, owner, until, name, done_before, super::now())? == 1)
+               WHERE name = ? AND (done_at <= ? OR done_at > ?) \
+               AND (lease_until IS NULL OR lease_until < ? OR lease_until > ?)";
+    let now = super::now();
+    Ok(execute!(session, sql, owner, until, name, done_before, horizon(now), now, horizon(until))? == 1)
 }
 
 /// Prolongs a lease; whether the owner still had it.

@@ -147,6 +147,58 @@ pub async fn delete_old_jobs(
     Ok(deleted)
 }
 
+/// Uploads that were given up, whose time was over before a time, and for which a job of a kind has nothing more to do.
+macro_rules! given_up {
+    ($what:literal, $end:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM uploads WHERE state = 'aborted' AND expires_at <= ? AND NOT EXISTS \
+             (SELECT 1 FROM jobs WHERE jobs.kind = ? AND jobs.subject = uploads.id AND jobs.state <> 'done') ",
+            $end
+        )
+    };
+}
+
+/// How many uploads [`delete_given_up`] would delete in all.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_given_up(
+    session: &mut impl Session,
+    before: DateTime<Utc>,
+    discarded_by: &str,
+) -> Result<u64, RepositoryError> {
+    let sql = given_up!("COUNT(*)", "");
+    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(before).bind(discarded_by).fetch_one(c).await)?;
+    Ok(count.cast_unsigned())
+}
+
+/// Deletes uploads that were given up and whose time was over before `before`, with their chunks, at most `limit`; how many.
+/// One stays while a job of the kind `discarded_by` has to remove what is in the store.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_given_up(
+    session: &mut impl Session,
+    before: DateTime<Utc>,
+    discarded_by: &str,
+    limit: i64,
+) -> Result<u64, RepositoryError> {
+    let sql = given_up!("id", "ORDER BY expires_at LIMIT ?");
+    let ids: Vec<(Uuid,)> =
+        on!(session, c => sqlx::query_as(sql).bind(before).bind(discarded_by).bind(limit).fetch_all(c).await)?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let places = vec!["?"; ids.len()].join(", ");
+    let sql = format!("DELETE FROM uploads WHERE state = 'aborted' AND id IN ({places})");
+    Ok(on!(session, c => {
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        ids.iter().fold(query, |query, (id,)| query.bind(*id)).execute(c).await.map(|done| done.rows_affected())
+    })?)
+}
+
 /// When this database was made.
 ///
 /// # Errors

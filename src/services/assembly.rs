@@ -20,7 +20,7 @@ use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uplo
 use crate::storage::{Assembly, StorageError};
 
 /// Up to this attempt what looks like damage may be the work of the worker that had the job before: one that has lost its
-/// lease needs a moment to notice. The first attempt has none before it.
+/// lease needs a moment to notice.
 const DOUBTFUL_ATTEMPTS: i64 = 3;
 
 /// What the jobs do with an upload's bytes.
@@ -50,7 +50,7 @@ impl AssemblyService {
                 let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
                 JobOutcome::Done { debris, crc }
             }
-            Err(Unproven::Storage(error)) if job.attempts > 1 && job.attempts <= DOUBTFUL_ATTEMPTS => {
+            Err(Unproven::Storage(error)) if job.was_begun_before() && job.attempts <= DOUBTFUL_ATTEMPTS => {
                 JobOutcome::Retry(error.into())
             }
             Err(Unproven::Storage(error)) => outcome_of(&error),
@@ -76,7 +76,7 @@ impl AssemblyService {
             crc: file.crc,
             content_type: file.content_type.clone(),
             begun_as: upload.hints.content_type.clone(),
-            repeated: job.attempts > 1,
+            repeated: job.was_begun_before(),
         };
         failpoint::reach("assemble.begun");
         self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;

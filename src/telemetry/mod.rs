@@ -15,8 +15,10 @@ use tracing_subscriber::{EnvFilter, Layer, registry};
 use self::traces::Exporter;
 use crate::config::{LogConfig, TraceConfig};
 
-/// What the libraries below us say is of use to nobody at night, unless the operator asks for it.
-const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,lapin=off,async_rs=off";
+/// What the libraries below us say is of use to nobody at night, unless the operator asks for it. A pool of connections
+/// warns of each one that it closes because a caller went away in the middle of a statement: nothing is wrong then.
+const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,sqlx_core::pool::connection=error,\
+                     lapin=off,async_rs=off";
 
 /// Starts the log on standard error.
 ///

@@ -221,6 +221,12 @@ async fn every_kind_of_litter_goes_and_the_rest_stays(store: Store) {
     for file in [done, completing, open] {
         assert!(client.download(&file, None).await == content, "{file}");
     }
+    // Once what was staged is gone, nobody needs to know of an upload that was given up long ago.
+    eventually("its row is deleted", async || {
+        let (_, output) = gc(&deployment, &[]).await;
+        output.contains("removed 1 rows of uploads").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -291,16 +297,20 @@ async fn a_store_that_looks_like_another_databases_is_left_alone() {
 async fn one_process_at_a_time_cleans_and_one_that_died_holds_nobody_up() {
     let deployment = deployment(Store::S3).await;
     stop(deployment.start().await).await;
-    let take = "UPDATE leases SET owner = ?, lease_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL 1 DAY)";
+    let take = "UPDATE leases SET owner = ?, lease_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL 5 MINUTE)";
     execute(&deployment, take, &Uuid::new_v4().to_string()).await;
     let (fine, output) = gc(&deployment, &[]).await;
     assert!(!fine && output.contains("another process is at it"), "{output}");
     let (fine, output) = gc(&deployment, &["--dry-run"]).await;
     assert!(fine, "{output}");
     let died = "UPDATE leases SET owner = ?, lease_until = DATE_SUB(UTC_TIMESTAMP(6), INTERVAL 1 SECOND)";
-    execute(&deployment, died, &Uuid::new_v4().to_string()).await;
-    let (fine, output) = gc(&deployment, &[]).await;
-    assert!(fine, "{output}");
+    let clock_was_wrong = "UPDATE leases SET owner = ?, lease_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL 1 YEAR), \
+                           done_at = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL 1 YEAR)";
+    for left_behind in [died, clock_was_wrong] {
+        execute(&deployment, left_behind, &Uuid::new_v4().to_string()).await;
+        let (fine, output) = gc(&deployment, &[]).await;
+        assert!(fine, "{output}");
+    }
 }
 
 #[tokio::test]

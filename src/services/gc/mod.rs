@@ -21,14 +21,17 @@ use super::uploads::lasting;
 use super::{Failure, Ports};
 use crate::config::GcConfig;
 use crate::domain::{FileId, ObjectLocation, UploadId};
+use crate::jobs::discard_upload;
 use crate::repositories::tidying::{self, Fate};
 use crate::repositories::{Durability, audit, files, leases, now};
-use crate::storage::Holding;
+use crate::storage::{Held, Holding, StorageError};
 
 /// The name of the lease under which one process at a time does it.
 const LEASE: &str = "gc";
 /// How many rows are read or deleted at a time.
 const BATCH: i64 = 500;
+/// After so many things that the store did not remove, a pass is given up.
+const MOST_KEPT: u64 = 20;
 
 /// Whether anything is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +159,7 @@ impl<'p> Pass<'p> {
         }
         self.look_for_objects().await?;
         self.forget_jobs().await?;
+        self.forget_uploads().await?;
         self.forget_record().await?;
         Ok(self.report)
     }
@@ -221,11 +225,23 @@ impl<'p> Pass<'p> {
             if !self.is_litter(holding, self.fates(&[upload]).await?.get(&upload)) {
                 return Ok(());
             }
-            self.ports.storage.remove(held).await?;
+            if let Err(error) = self.ports.storage.remove(held).await {
+                return self.note_kept(held, error);
+            }
             tracing::info!(upload_id = %upload, what = %held, bytes, "removed what nothing needs");
             (self.listener)(&format!("removed {held}, {bytes} bytes"));
         }
         self.report.note_removed(held, *bytes);
+        Ok(())
+    }
+
+    /// One thing that the store does not remove keeps nothing else from being tidied; many mean that it is ill.
+    fn note_kept(&mut self, held: &Held, error: StorageError) -> Result<(), Failure> {
+        self.report.kept += 1;
+        if self.report.kept > MOST_KEPT {
+            return Err(error.into());
+        }
+        tracing::warn!(what = %held, %error, "what nothing needs could not be removed; the next pass tries again");
         Ok(())
     }
 
@@ -268,6 +284,23 @@ impl<'p> Pass<'p> {
         while audit::delete_old(&mut self.ports.database.writer(Durability::Relaxed).await?, before, BATCH).await? > 0 {
         }
         Ok(())
+    }
+
+    /// Deletes the rows of uploads that were given up long ago.
+    async fn forget_uploads(&mut self) -> Result<(), Failure> {
+        let before = self.begun - lasting(self.service.config.keep_jobs);
+        if self.mode == Mode::DryRun {
+            let mut database = self.ports.database.reader().await?;
+            self.report.uploads = tidying::count_given_up(&mut database, before, discard_upload::NAME).await?;
+            return Ok(());
+        }
+        loop {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            match tidying::delete_given_up(&mut database, before, discard_upload::NAME, BATCH).await? {
+                0 => return Ok(()),
+                deleted => self.report.uploads += deleted,
+            }
+        }
     }
 
     /// Deletes the rows of jobs that ended long ago.

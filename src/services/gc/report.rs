@@ -32,6 +32,10 @@ pub struct Report {
     pub gatherings: Tally,
     /// Rows of jobs that were deleted.
     pub jobs: u64,
+    /// Rows of uploads that were deleted, because they were given up long ago.
+    pub uploads: u64,
+    /// Things that nothing needs, but that the store did not remove.
+    pub kept: u64,
     /// Files that can be downloaded by their rows, but have no object. Nothing was done about them.
     pub lost_files: u64,
     /// Things that are none of the service's, and were left alone.
@@ -52,7 +56,7 @@ impl Report {
     /// Whether a person should look.
     #[must_use]
     pub fn is_alarming(&self) -> bool {
-        self.lost_files > 0 || self.suspicious > 0
+        self.lost_files > 0 || self.suspicious > 0 || self.kept > 0
     }
 
     /// The figures in words, a line for each.
@@ -69,8 +73,12 @@ impl Report {
             format!("{removed} {} staged objects and files, {} bytes", staged.count, staged.bytes),
             format!("{removed} {} multipart uploads", gatherings.count),
             format!("{removed} {} rows of jobs that ended", self.jobs),
+            format!("{removed} {} rows of uploads that were given up", self.uploads),
             format!("left alone {} things that are none of the service's", self.foreign),
         ];
+        if self.kept > 0 {
+            lines.push(format!("KEPT {} things that nothing needs: the store did not remove them", self.kept));
+        }
         if self.suspicious > 0 {
             lines.push(format!(
                 "LEFT ALONE {} things without rows: most of what is in the store has none, as if it belonged to another \

@@ -1,6 +1,6 @@
 //! From the staging file of an upload to its object.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -43,7 +43,19 @@ pub(super) fn assemble(
         source.sync_all()?;
         fs::rename(staging, target)?;
     } else {
-        compact(&source, compacted, pieces)?;
+        // A worker that has lost the job may still be copying. Two at one file would leave holes in it.
+        match source.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another worker is still copying the chunks"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if let Err(error) = compact(&source, compacted, pieces) {
+            // On a full disk its space is needed now, and not when the upload ends.
+            let _ = remove_if_there(compacted);
+            return Err(error);
+        }
         failpoint::reach("assemble.compacted");
         fs::rename(compacted, target)?;
         failpoint::reach("assemble.renamed");
@@ -96,4 +108,37 @@ fn copy_block(source: &File, from: &mut u64, destination: &File, to: &mut u64, w
     *from += read as u64;
     *to += read as u64;
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_copied_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (staging, compacted, target) = (path("staging"), path("staging.compact"), path("object"));
+        fs::write(&staging, b"abc..def").unwrap();
+        let assemble = || assemble(&staging, &compacted, &target, &[(0, 3), (5, 3)], 6);
+        let other = File::open(&staging).unwrap();
+        other.lock().unwrap();
+        assert!(assemble().unwrap_err().to_string().contains("another worker"));
+        assert!(!compacted.exists() && !target.exists());
+        drop(other);
+        assemble().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"abcdef");
+    }
+
+    #[test]
+    fn a_copy_that_fails_gives_its_space_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (staging, compacted) = (path("staging"), path("staging.compact"));
+        fs::write(&staging, b"abc..def").unwrap();
+        // The pieces end where the file does, but one before them lies outside.
+        let pieces = [(100, 3), (5, 3)];
+        assert!(super::assemble(&staging, &compacted, &path("object"), &pieces, 6).is_err());
+        assert!(!compacted.exists() && staging.exists());
+    }
 }

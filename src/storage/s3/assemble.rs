@@ -11,7 +11,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
 use super::witness::Witness;
-use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, leftovers, streamed};
+use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, leftovers, patience, streamed};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
@@ -129,12 +129,15 @@ impl Assembler<'_> {
         number: i32,
         body: Body,
     ) -> Result<Part, StorageError> {
-        let (length, stream) = streamed(body)?;
         let bucket = self.store.bucket(location.bucket);
         let request = self.store.bodies.upload_part().bucket(bucket).key(&location.key).upload_id(upload);
-        let request = request.part_number(number).content_length(length).body(stream);
-        let stored = request.customize().disable_payload_signing().send().await.map_err(errors::failed)?;
-        Ok(Part { number, etag: stored.e_tag().unwrap_or_default().to_owned() })
+        let request = request.part_number(number);
+        let stored = patience::sent(body, async |body| {
+            let (length, stream) = streamed(body)?;
+            let request = request.content_length(length).body(stream);
+            request.customize().disable_payload_signing().send().await.map_err(errors::failed)
+        });
+        Ok(Part { number, etag: stored.await?.e_tag().unwrap_or_default().to_owned() })
     }
 
     /// Uploads the small chunks between large ones as the parts that they would be, if they are few; whether the
@@ -278,7 +281,11 @@ impl Assembler<'_> {
             let assembly = Assembly { target: staging.clone(), size, ..self.assembly.clone() };
             let mover = Assembler { store: self.store, gathering: self.gathering, assembly: &assembly };
             mover.copy(completed, size.cast_unsigned()).await?;
-            self.store.delete(completed).await?;
+            // What lies at the file's own place is written over in the end. To delete it there could hit the finished
+            // object, if this worker was frozen and another one has made that meanwhile.
+            if *completed != self.assembly.target {
+                self.store.delete(completed).await?;
+            }
         }
         Ok(staging)
     }
@@ -300,7 +307,8 @@ impl Assembler<'_> {
             })
             .collect();
         let opened = stream::iter(reads).map(|request| async {
-            let object = request.send().await.map_err(|error| {
+            let answered = patience::answered(request.send()).await.map_err(std::io::Error::other)?;
+            let object = answered.map_err(|error| {
                 let gone = errors::absent(&error);
                 let cause = if gone { StorageError::NotFound("of a chunk".into()) } else { errors::failed(error) };
                 std::io::Error::other(cause)

@@ -4,7 +4,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use aws_sdk_s3::presigning::PresignedRequest;
 use bytes::Bytes;
@@ -16,15 +15,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper::{Request, StatusCode};
-use tokio::time::timeout;
 
+use super::patience;
 use super::transport::Dialer;
 use crate::domain::body::{Body, BodyError};
 use crate::storage::StorageError;
 use crate::storage::budget::Share;
 
-/// How long the store may take until it begins to answer.
-const PATIENCE: Duration = Duration::from_secs(25);
 /// How much of a refusal is worth a line in the log.
 const REFUSAL_BYTES: usize = 4 * 1024;
 
@@ -41,11 +38,10 @@ struct Driven {
 
 /// Sends a signed request; the object's bytes, or `None` when there is no such object.
 pub(super) async fn get(dialer: &Dialer, signed: &PresignedRequest, read: Share) -> Result<Option<Body>, StorageError> {
-    let answered = timeout(PATIENCE, answer(dialer, signed, read));
-    let answered = answered.await.map_err(|_| StorageError::Unavailable("the store does not answer".into()))?;
+    let answered = patience::answered(answer(dialer, signed, read)).await?;
     let (status, length, driven) = answered.map_err(StorageError::Unavailable)?;
     match status {
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(Body::sized(length, driven.boxed()))),
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(Body::sized(length, patience::coming(driven.boxed())))),
         StatusCode::NOT_FOUND => Ok(None),
         status => Err(refusal(status, driven).await),
     }

@@ -10,6 +10,7 @@ mod fetch;
 mod holdings;
 mod leftovers;
 mod lifecycle;
+mod patience;
 mod plan;
 mod transport;
 mod witness;
@@ -241,11 +242,18 @@ impl Storage for S3Storage {
                 self.delete(&gathering.target).await?;
             }
         }
+        let mut staged = 0;
         for chunk in chunks {
             if let Ok(Stored::Object(key)) = Stored::of(chunk) {
                 let location = ObjectLocation { bucket: Visibility::Private, key: key.to_owned() };
                 self.delete(&location).await?;
+                staged += 1;
             }
+        }
+        let rewritten = ObjectLocation::of_staging(gathering.upload);
+        if 0 < staged && staged < chunks.len() && gathering.target != rewritten && keep != Some(&rewritten) {
+            // Where chunks of mixed sizes had to be written anew, the large ones were brought here.
+            self.delete(&rewritten).await?;
         }
         Ok(())
     }
@@ -256,7 +264,7 @@ impl Storage for S3Storage {
         let request = self.bodies.get_object().bucket(self.bucket(location.bucket)).key(&location.key).set_range(named);
         let missing = || StorageError::NotFound(location.to_string());
         if range.is_some_and(|range| range.end - range.start < LARGE) {
-            let object = request.send().await;
+            let object = patience::answered(request.send()).await?;
             let object = object.map_err(|error| if absent(&error) { missing() } else { failed(error) })?;
             return Ok(Body::sized(object.content_length().unwrap_or(0).cast_unsigned(), blocks(object.body)));
         }
@@ -356,5 +364,5 @@ fn streamed(body: Body) -> Result<(i64, ByteStream), StorageError> {
 
 fn blocks(stream: ByteStream) -> ByteBlocks {
     let body = BodyDataStream::new(stream.into_inner());
-    body.map_err(|error| BodyError::Io(std::io::Error::other(error))).boxed()
+    patience::coming(body.map_err(|error| BodyError::Io(std::io::Error::other(error))).boxed())
 }
