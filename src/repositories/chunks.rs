@@ -28,10 +28,11 @@ pub enum ChunkState {
 #[derive(sqlx::FromRow)]
 struct Row {
     chunk_index: i64,
-    size: i64,
+    size: Option<i64>,
     checksum: Option<i64>,
-    receipt: String,
+    receipt: Option<String>,
     found_type: Option<String>,
+    reserved_until: DateTime<Utc>,
 }
 
 /// What is known of a chunk at `now`.
@@ -44,6 +45,7 @@ pub async fn state(
     index: ChunkIndex,
     now: DateTime<Utc>,
 ) -> Result<ChunkState, RepositoryError> {
+    // A reservation has a size too, but no checksum.
     let sql = "SELECT size, checksum, reserved_until FROM upload_chunks WHERE upload_id = ? AND chunk_index = ?";
     let row: Option<(Option<i64>, Option<i64>, DateTime<Utc>)> =
         on!(session, c => sqlx::query_as(sql).bind(upload.0).bind(index.get()).fetch_optional(c).await)?;
@@ -57,40 +59,63 @@ pub async fn state(
     })
 }
 
-/// Reserves a chunk that nobody has; whether it was free.
+/// The right to write a chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Reservation {
+    /// Whose chunk.
+    pub upload: UploadId,
+    /// Its place.
+    pub index: ChunkIndex,
+    /// Who writes.
+    pub writer: Uuid,
+    /// The most bytes that it will have.
+    pub size: i64,
+    /// Until when, without a sign of life of the writer.
+    pub until: DateTime<Utc>,
+}
+
+/// Reserves a chunk that nobody has; whether it was free, and the upload is open. On MySQL the subquery takes a shared lock
+/// on the upload's row, so that nobody begins to write behind a complete that has read the rows.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn reserve(
-    session: &mut impl Session,
-    upload: UploadId,
-    index: ChunkIndex,
-    writer: Uuid,
-    until: DateTime<Utc>,
-) -> Result<bool, RepositoryError> {
-    let sql = "INSERT INTO upload_chunks (upload_id, chunk_index, writer, reserved_until) VALUES (?, ?, ?, ?)";
-    match execute!(session, sql, upload.0, index.get(), writer, until) {
-        Ok(_) => Ok(true),
+pub async fn reserve(session: &mut impl Session, wanted: &Reservation) -> Result<bool, RepositoryError> {
+    let Reservation { upload, index, writer, size, until } = wanted;
+    let sql = "INSERT INTO upload_chunks (upload_id, chunk_index, writer, size, reserved_until) \
+               SELECT id, ?, ?, ?, ? FROM uploads WHERE id = ? AND state = 'open'";
+    match execute!(session, sql, index.get(), writer, size, until, upload.0) {
+        Ok(rows) => Ok(rows == 1),
         Err(RepositoryError::Violation(Constraint::Chunk)) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Takes over a reservation that ran out before `now`; whether it was there to take.
+/// Takes over a reservation that ran out before `now`; whether it was there to take, and the upload is open.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn take_over(
     session: &mut impl Session,
-    upload: UploadId,
-    index: ChunkIndex,
-    writer: Uuid,
+    wanted: &Reservation,
     now: DateTime<Utc>,
-    until: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "UPDATE upload_chunks SET writer = ?, reserved_until = ? \
-               WHERE upload_id = ? AND chunk_index = ? AND receipt IS NULL AND (reserved_until <= ? OR reserved_until > ?)";
-    Ok(execute!(session, sql, writer, until, upload.0, index.get(), now, horizon(now))? == 1)
+    let Reservation { upload, index, writer, size, until } = wanted;
+    let sql = "UPDATE upload_chunks SET writer = ?, size = ?, reserved_until = ? \
+               WHERE upload_id = ? AND chunk_index = ? AND receipt IS NULL AND (reserved_until <= ? OR reserved_until > ?) \
+               AND EXISTS (SELECT 1 FROM uploads WHERE uploads.id = ? AND uploads.state = 'open')";
+    let beyond = horizon(now);
+    Ok(execute!(session, sql, writer, size, until, upload.0, index.get(), now, beyond, upload.0)? == 1)
+}
+
+/// Lets a writer's own reservation be of so many bytes and no more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn shrink(session: &mut impl Session, reserved: &Reservation, size: i64) -> Result<(), RepositoryError> {
+    let Reservation { upload, index, writer, .. } = reserved;
+    let sql = "UPDATE upload_chunks SET size = ? \
+               WHERE upload_id = ? AND chunk_index = ? AND writer = ? AND receipt IS NULL";
+    execute!(session, sql, size, upload.0, index.get(), writer).map(drop)
 }
 
 /// Prolongs a writer's own reservation; whether it still had it.
@@ -198,7 +223,16 @@ pub async fn adopt(
     Ok(())
 }
 
-/// How many bytes of an upload are acknowledged beside those of one chunk.
+/// The bytes of the other chunks of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Others {
+    /// Of those that are acknowledged.
+    pub acknowledged: i64,
+    /// Of those that somebody is writing, at the most.
+    pub reserved: i64,
+}
+
+/// How many bytes the chunks of an upload have beside this one, at `now`.
 ///
 /// # Errors
 /// Those of the database.
@@ -206,11 +240,46 @@ pub async fn size_of_others(
     session: &mut impl Session,
     upload: UploadId,
     index: ChunkIndex,
-) -> Result<i64, RepositoryError> {
-    let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS SIGNED) FROM upload_chunks \
-               WHERE upload_id = ? AND chunk_index <> ? AND receipt IS NOT NULL";
-    let (size,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(upload.0).bind(index.get()).fetch_one(c).await)?;
-    Ok(size)
+    now: DateTime<Utc>,
+) -> Result<Others, RepositoryError> {
+    let sql = "SELECT CAST(COALESCE(SUM(CASE WHEN receipt IS NOT NULL THEN size END), 0) AS SIGNED), \
+               CAST(COALESCE(SUM(CASE WHEN receipt IS NULL AND reserved_until > ? AND reserved_until <= ? \
+               THEN size END), 0) AS SIGNED) FROM upload_chunks WHERE upload_id = ? AND chunk_index <> ?";
+    let (acknowledged, reserved): (i64, i64) = on!(session, c => {
+        sqlx::query_as(sql).bind(now).bind(horizon(now)).bind(upload.0).bind(index.get()).fetch_one(c).await
+    })?;
+    Ok(Others { acknowledged, reserved })
+}
+
+/// All chunks of an upload, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Chunks {
+    /// Those that are safe.
+    pub stored: Vec<StoredChunk>,
+    /// Those that somebody is writing.
+    pub reserved: Vec<ChunkIndex>,
+}
+
+/// All chunks of an upload at `now`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn all(session: &mut impl Session, upload: UploadId, now: DateTime<Utc>) -> Result<Chunks, RepositoryError> {
+    let sql = "SELECT chunk_index, size, checksum, receipt, found_type, reserved_until FROM upload_chunks \
+               WHERE upload_id = ? ORDER BY chunk_index";
+    let rows: Vec<Row> = on!(session, c => sqlx::query_as(sql).bind(upload.0).fetch_all(c).await)?;
+    let mut chunks = Chunks::default();
+    for row in rows {
+        let index = ChunkIndex::try_from(row.chunk_index).map_err(corrupt)?;
+        if let (Some(size), Some(receipt)) = (row.size, row.receipt) {
+            let crc = row.checksum.map(i64::cast_unsigned);
+            let found = row.found_type.map(FoundType::try_from).transpose().map_err(corrupt)?;
+            chunks.stored.push(StoredChunk { index, size, crc, receipt, found });
+        } else if row.reserved_until > now && row.reserved_until <= horizon(now) {
+            chunks.reserved.push(index);
+        }
+    }
+    Ok(chunks)
 }
 
 /// All chunks of an upload that are safe, in order.
@@ -218,17 +287,5 @@ pub async fn size_of_others(
 /// # Errors
 /// Those of the database.
 pub async fn stored(session: &mut impl Session, upload: UploadId) -> Result<Vec<StoredChunk>, RepositoryError> {
-    let sql = "SELECT chunk_index, size, checksum, receipt, found_type FROM upload_chunks \
-               WHERE upload_id = ? AND receipt IS NOT NULL ORDER BY chunk_index";
-    let rows: Vec<Row> = on!(session, c => sqlx::query_as(sql).bind(upload.0).fetch_all(c).await)?;
-    let chunks = rows.into_iter().map(|row| {
-        Ok(StoredChunk {
-            index: ChunkIndex::try_from(row.chunk_index).map_err(corrupt)?,
-            size: row.size,
-            crc: row.checksum.map(i64::cast_unsigned),
-            receipt: row.receipt,
-            found: row.found_type.map(FoundType::try_from).transpose().map_err(corrupt)?,
-        })
-    });
-    chunks.collect()
+    all(session, upload, super::now()).await.map(|chunks| chunks.stored)
 }

@@ -11,10 +11,12 @@ use crate::domain::{AppointmentId, TenantId, UserId};
 /// # Errors
 /// Those of the database.
 pub async fn user_exists(session: &mut impl Session, tenant: &TenantId, id: UserId) -> Result<bool, RepositoryError> {
-    counts_one(session, "SELECT COUNT(*) FROM users WHERE id = ? AND tenant = ?", id.0, tenant).await
+    let sql = "SELECT COUNT(*) FROM users WHERE id = ? AND tenant = ?";
+    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(id.0).bind(tenant.as_str()).fetch_one(c).await)?;
+    Ok(count == 1)
 }
 
-/// Whether the tenant has such an appointment.
+/// Whether the tenant has such an appointment, of this user if one is given.
 ///
 /// # Errors
 /// Those of the database.
@@ -22,19 +24,12 @@ pub async fn appointment_exists(
     session: &mut impl Session,
     tenant: &TenantId,
     id: AppointmentId,
+    of: Option<UserId>,
 ) -> Result<bool, RepositoryError> {
-    let sql = "SELECT COUNT(*) FROM appointments a JOIN users u ON u.id = a.user_id WHERE a.id = ? AND u.tenant = ?";
-    counts_one(session, sql, id.0, tenant).await
-}
-
-async fn counts_one(
-    session: &mut impl Session,
-    sql: &'static str,
-    id: Uuid,
-    tenant: &TenantId,
-) -> Result<bool, RepositoryError> {
-    let (count,): (i64,) = on!(session, c => sqlx::query_as(sql).bind(id).bind(tenant.as_str()).fetch_one(c).await)?;
-    Ok(count == 1)
+    let sql = "SELECT u.id FROM appointments a JOIN users u ON u.id = a.user_id WHERE a.id = ? AND u.tenant = ?";
+    let owner: Option<(Uuid,)> =
+        on!(session, c => sqlx::query_as(sql).bind(id.0).bind(tenant.as_str()).fetch_optional(c).await)?;
+    Ok(owner.is_some_and(|(owner,)| of.is_none_or(|of| of.0 == owner)))
 }
 
 /// Inserts a user of a tenant.

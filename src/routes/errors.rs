@@ -236,6 +236,7 @@ impl From<Beyond> for ApiError {
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
         match error {
+            TokenError::NotAllowed(beyond) => beyond.into(),
             TokenError::Invalid(errors) => Self::fields("body", errors),
             TokenError::Failed(failure) => failure.into(),
         }

@@ -155,7 +155,7 @@ impl OwnerService {
     /// A connection for reading, once it has found that the tenant has this appointment.
     async fn database_with_appointment(&self, tenant: &TenantId, id: AppointmentId) -> Result<Connection, OwnerError> {
         let mut database = self.ports.database.reader().await?;
-        let exists = owners::appointment_exists(&mut database, tenant, id).await?;
+        let exists = owners::appointment_exists(&mut database, tenant, id, None).await?;
         if exists { Ok(database) } else { Err(OwnerError::NotFound) }
     }
 

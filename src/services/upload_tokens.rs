@@ -9,7 +9,7 @@ use super::links::Signer;
 use super::{Failure, FieldError, invalid_field};
 use crate::domain::access::Actor;
 use crate::domain::audit::{Action, Entry, Subject};
-use crate::domain::upload_grant::UploadGrant;
+use crate::domain::upload_grant::{Beyond, Intended, UploadGrant};
 use crate::domain::{AppointmentId, Caller, FileExtension, UserId, Visibility};
 use crate::repositories::{Database, Durability, RepositoryError, audit, now, owners};
 
@@ -36,6 +36,9 @@ pub struct NewGrant {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
+    /// It would allow more than the caller may do.
+    #[error("{0}")]
+    NotAllowed(Beyond),
     /// What it should allow cannot be.
     #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldError>),
@@ -67,9 +70,11 @@ impl UploadTokenService {
     /// A token for uploads in the caller's name, and what it allows.
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] when the caller's tenant does not have the user or the appointment.
+    /// [`TokenError::NotAllowed`] when the caller uploads for another user alone, [`TokenError::Invalid`] when the caller's
+    /// tenant does not have the user or the appointment.
     pub async fn issue(&self, caller: &Caller, new: NewGrant) -> Result<(String, UploadGrant), TokenError> {
         let user_id = new.user_id.or(caller.user);
+        caller.check(&Intended { user_id, ..Intended::default() }).map_err(TokenError::NotAllowed)?;
         self.check_owners(caller, user_id, new.appointment_id).await?;
         let grant = UploadGrant {
             id: Uuid::new_v4(),
@@ -106,7 +111,7 @@ impl UploadTokenService {
             return Err(TokenError::Invalid(invalid_field("user_id", "there is no such user")));
         }
         if let Some(id) = appointment
-            && !owners::appointment_exists(&mut database, &caller.tenant, id).await?
+            && !owners::appointment_exists(&mut database, &caller.tenant, id, caller.user).await?
         {
             return Err(TokenError::Invalid(invalid_field("appointment_id", "there is no such appointment")));
         }

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
+use tokio::sync::oneshot;
 
 use crate::support::client::Answer;
-use crate::support::{Database, Deployment, Queue, Store, bytes};
+use crate::support::deployment::mysql;
+use crate::support::{Database, Deployment, Queue, Store, bytes, eventually};
 
 async fn a_hundred_completes_make_one_file_and_one_job(database: Database) {
     let deployment = Deployment::new(database, Store::Directory, Queue::InProcess).await;
@@ -31,6 +33,35 @@ async fn a_hundred_completes_at_once_make_one_file_on_sqlite() {
 #[tokio::test]
 async fn a_hundred_completes_at_once_make_one_file_on_mysql() {
     a_hundred_completes_make_one_file_and_one_job(Database::MySql).await;
+}
+
+#[tokio::test]
+async fn complete_waits_for_a_chunk_too_many_that_is_on_its_way() {
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let (upload, chunk) = (client.init(&[]).await, bytes(2_000_000, 1));
+    client.chunk(&upload, 0, b"abc").await.data();
+    let (tell, told) = oneshot::channel();
+    let completing = async {
+        let mut database = mysql(deployment.mysql_database()).await;
+        eventually("the chunk is reserved", async || {
+            let sql = "SELECT COUNT(*) FROM upload_chunks";
+            let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut database).await.unwrap();
+            (count == 2).then_some(())
+        })
+        .await;
+        // It would be laid behind the end of the file, which has become the object by then.
+        assert_eq!(client.complete(&upload, 1, 3, &[]).await.status, 503);
+        tell.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.chunk_in_halves(&upload, 7, &chunk, told), completing);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(client.complete(&upload, 1, 3, &[]).await.status, 422);
+    let file = client.upload(&[b"abc".to_vec()], &[], &[]).await;
+    let upload = file["path"].as_str().unwrap().rsplit('/').next().unwrap().split('.').next().unwrap().to_owned();
+    assert_eq!(client.raw_chunk(&upload, "1", b"def", &[]).await.status, 409);
+    assert_eq!(client.download(&file, None).await, b"abc");
 }
 
 #[tokio::test]

@@ -17,19 +17,6 @@ use crate::support::{Client, Deployment, bytes, eventually};
 const MIB: usize = 1024 * 1024;
 const UPLOADERS: u64 = 8;
 
-/// A raw chunk whose second half comes when `go_on` is told.
-async fn half_sent(client: &Client, upload: &str, chunk: &[u8], go_on: oneshot::Receiver<()>) -> reqwest::Response {
-    let (first, second) = chunk.split_at(chunk.len() / 2);
-    let (first, second) = (first.to_vec(), second.to_vec());
-    let later = stream::once(async move {
-        go_on.await.unwrap();
-        Ok::<_, std::io::Error>(second)
-    });
-    let body = reqwest::Body::wrap_stream(stream::iter([Ok(first)]).chain(later));
-    let url = client.url(&format!("/file/upload/{upload}/chunk/0"));
-    client.http.put(url).header("content-length", chunk.len()).body(body).send().await.expect("an answer")
-}
-
 #[tokio::test]
 async fn a_node_that_drains_is_not_ready_but_answers_until_all_is_finished() {
     let deployment = Deployment::embedded().await.set("APP_DRAIN_DELAY", "3");
@@ -63,7 +50,7 @@ async fn a_node_that_drains_is_not_ready_but_answers_until_all_is_finished() {
         .await;
         tell.send(()).unwrap();
     };
-    let (answer, ()) = tokio::join!(half_sent(&client, &upload, &chunk, told), draining);
+    let (answer, ()) = tokio::join!(client.chunk_in_halves(&upload, 0, &chunk, told), draining);
     assert_eq!(answer.status(), 200);
     assert_eq!(api.ended().await.code(), Some(0));
     let api = deployment.api().await;
@@ -108,6 +95,34 @@ async fn a_job_that_does_not_end_in_time_is_given_back_and_done_elsewhere_at_onc
     let (attempts,): (i64,) = sqlx::query_as(sql).fetch_one(&mut database).await.unwrap();
     assert_eq!(attempts, 1, "a stop counts as no attempt");
     drop(second);
+}
+
+#[tokio::test]
+async fn a_job_that_is_given_back_in_the_middle_of_a_rewrite_goes_on_from_there() {
+    let deployment = Deployment::full().await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[("file_extension", "jpg"), ("visibility", "public")]).await;
+    // More small chunks than are tried as parts beside the large one.
+    let mut chunks = vec![bytes(5 * MIB, 1)];
+    chunks.extend((2..104).map(|seed| bytes(100, seed)));
+    for (index, chunk) in chunks.iter().enumerate() {
+        client.raw_chunk(&upload, &index.to_string(), chunk, &[]).await.data();
+    }
+    let mut command = deployment.command(env!("CARGO_BIN_EXE_filemanager-worker"));
+    command.env("FAILPOINT", "rewrite.gathered@1=kill");
+    let mut first = Service::start(command, "waiting for jobs").await;
+    let content = chunks.concat();
+    let elsewhere = [("file_extension", "png"), ("content_type", "image/png")];
+    let file = client.complete(&upload, chunks.len(), content.len(), &elsewhere).await.data();
+    first.ended().await;
+    // As it would have left the job, had it been told to stop.
+    let sql = "UPDATE jobs SET state = 'queued', attempts = 0, lease_owner = NULL, lease_until = NULL, \
+               published_at = NULL WHERE kind = 'assemble_file'";
+    let mut database = mysql(deployment.mysql_database()).await;
+    assert_eq!(sqlx::query(sql).execute(&mut database).await.unwrap().rows_affected(), 1);
+    let _second = deployment.worker().await;
+    assert!(client.download(&file, None).await == content, "not what was sent");
 }
 
 #[tokio::test]

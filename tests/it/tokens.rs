@@ -113,6 +113,12 @@ async fn a_trusted_issuers_token_opens_what_it_says() {
     // What a user uploads is theirs.
     let hers = service.client_with(Some(&issuer.token(&json!({ "user": user }))));
     assert_eq!(hers.upload(&[bytes(9, 1)], &[], &[]).await["user_id"], *user);
+    // Nor do they get a token for anybody else.
+    let other = client.post("/users", &[("name", "Bea")]).await.data()["id"].as_str().unwrap().to_owned();
+    for (of, status) in [(&user, 200), (&other, 403)] {
+        let fields = [("max_size", "9"), ("user_id", of.as_str())];
+        assert_eq!(hers.post("/file/upload/token", &fields).await.status, status);
+    }
     assert_eq!(client.get("/keys").await.status, 403);
     assert_eq!(client.get("/usage").await.data()["tenant"], "acme");
     let other = service.client_with(Some(&issuer.token(&json!({ "org": "other" }))));

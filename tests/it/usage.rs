@@ -118,6 +118,31 @@ async fn of_many_completions_at_once_on_two_nodes_so_many_are_taken_as_there_is_
 }
 
 #[tokio::test]
+async fn of_many_chunks_at_once_no_more_are_staged_than_the_file_may_have() {
+    for deployment in on_both_databases().await {
+        let deployment = deployment.closed().await;
+        let key = deployment.new_key(&["k", "--tenant", "small"]).await;
+        command(&deployment, &["tenants", "set", "small", "--max-file-size", "20"]).await;
+        let (one, two) = (deployment.api().await, deployment.api().await);
+        let clients = [one.client_with(Some(&key)), two.client_with(Some(&key))];
+        let upload = clients[0].init(&[]).await;
+        let send = async |index: usize| {
+            clients[index % 2].raw_chunk(&upload, &index.to_string(), &bytes(10, index as u64), &[]).await.status
+        };
+        let statuses = futures::future::join_all((0..12).map(send)).await;
+        assert!(statuses.iter().all(|status| [200, 413, 503].contains(status)), "{statuses:?}");
+        assert!(clients[0].received(&upload).await.len() <= 2);
+        // Those that were in each other's way come again, one by one, the last ones first.
+        let mut again = Vec::new();
+        for index in (0..12).rev() {
+            again.push(send(index).await);
+        }
+        assert!(again.iter().all(|status| [200, 413].contains(status)), "{again:?}");
+        assert_eq!(clients[0].received(&upload).await.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn an_address_and_a_key_have_their_rates() {
     let deployment = Deployment::embedded().await.closed().await.set("APP_RATE_PER_KEY", "3");
     let service = deployment.api().await;

@@ -19,6 +19,7 @@ use crate::domain::{
 };
 use crate::failpoint;
 use crate::jobs::assemble_file;
+use crate::repositories::chunks::Chunks;
 use crate::repositories::{
     Constraint, Deadlocked, Durability, RepositoryError, Session, Transaction, audit, chunks, files, in_transaction,
     jobs, now, owners, tenants, uploads,
@@ -131,7 +132,7 @@ impl CompletionService {
                 Outcome::Known(self.known(completion.upload_id).await?)
             }
             Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::ForeignKey)))) => {
-                return Err(self.owners_gone(&completion).await?);
+                return Err(self.owners_gone(caller, &completion).await?);
             }
             outcome => outcome?,
         };
@@ -171,18 +172,19 @@ impl CompletionService {
     }
 
     /// Which of the rows that the file refers to has gone since it was looked for.
-    async fn owners_gone(&self, completion: &Completion) -> Result<CompletionError, CompletionError> {
+    async fn owners_gone(&self, caller: &Caller, completion: &Completion) -> Result<CompletionError, CompletionError> {
         let mut database = self.ports.database.reader().await?;
         let upload = uploads::find(&mut database, completion.upload_id).await?.ok_or(CompletionError::NotFound)?;
         let (user, appointment) = (completion.user_id, completion.appointment_id);
         let (user, appointment) = (user.or(upload.hints.user_id), appointment.or(upload.hints.appointment_id));
-        Ok(CompletionError::Invalid(unknown_owners(&mut database, &upload.tenant, user, appointment).await?))
+        Ok(CompletionError::Invalid(unknown_owners(&mut database, caller, &upload.tenant, user, appointment).await?))
     }
 }
 
-/// Which of the rows that a file refers to its tenant does not have.
+/// Which of the rows that a file refers to its tenant does not have, or the user that the caller is.
 async fn unknown_owners(
     session: &mut impl Session,
+    caller: &Caller,
     tenant: &TenantId,
     user: Option<UserId>,
     appointment: Option<AppointmentId>,
@@ -194,7 +196,7 @@ async fn unknown_owners(
         errors.extend(invalid_field("user_id", "there is no such user"));
     }
     if let Some(id) = appointment
-        && !owners::appointment_exists(session, tenant, id).await?
+        && !owners::appointment_exists(session, tenant, id, caller.user).await?
     {
         errors.extend(invalid_field("appointment_id", "there is no such appointment"));
     }
@@ -229,12 +231,16 @@ async fn record(
     if upload.expires_at <= now() {
         return Err(CompletionError::NotFound);
     }
-    let (chunks, adopted) =
-        with_sent(&upload, chunks::stored(tx, id).await?, sent).map_err(CompletionError::Invalid)?;
+    let Chunks { stored, reserved } = chunks::all(tx, id, now()).await?;
+    let (chunks, adopted) = with_sent(&upload, stored, sent).map_err(CompletionError::Invalid)?;
     if !adopted.is_empty() {
         chunks::adopt(tx, id, &adopted).await?;
     }
     let file = file_of(caller, completion, &upload, &chunks, public_objects_are_open)?;
+    // A store may lay the bytes of one that is too many into the object that is about to be made.
+    if reserved.iter().any(|index| index.get() >= completion.total_chunks) {
+        return Err(CompletionError::Failed(Failure::Busy));
+    }
     if let Some(found) = &file.found_type
         && check == ContentCheck::Reject
         && !found.fits(completion.file_extension, &file.content_type)
@@ -242,7 +248,7 @@ async fn record(
         let message = format!("the file's first bytes are those of {found}");
         return Err(CompletionError::Invalid(invalid_field("file_extension", message)));
     }
-    let unknown = unknown_owners(tx, &file.tenant, file.user_id, file.appointment_id).await?;
+    let unknown = unknown_owners(tx, caller, &file.tenant, file.user_id, file.appointment_id).await?;
     if !unknown.is_empty() {
         return Err(CompletionError::Invalid(unknown));
     }

@@ -83,6 +83,14 @@ impl Reading {
         self.with(|state| state.reserved_until = Instant::now() + reserved_for);
     }
 
+    /// The same body again, which has passed the watch on its way to a temporary file: that it is read from there is a sign
+    /// of life too.
+    pub(super) fn attend(&self, body: Body) -> Body {
+        let reading = self.clone();
+        let note = move |_: &_| reading.with(|state| state.idle_since = Some(Instant::now()));
+        Body { length: body.length, blocks: body.blocks.inspect(note).boxed() }
+    }
+
     /// How long the store has not asked for anything, while nothing kept it from asking.
     pub(super) fn idle(&self) -> Duration {
         self.with(|state| state.idle_since.map_or(Duration::ZERO, |since| since.elapsed()))

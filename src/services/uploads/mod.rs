@@ -189,8 +189,8 @@ impl UploadService {
         let caller = (!caller.is_stranger()).then_some(caller);
         let upload = self.open_upload(caller, chunk.upload_id).await?;
         let index = check(&upload, &chunk)?;
-        let room = self.room(&upload, index).await?;
-        let writer = ChunkWriter::new(self.ports.clone(), upload, index, &chunk, room, self.config.content_check);
+        let bound = self.bound(&upload).await?;
+        let writer = ChunkWriter::new(self.ports.clone(), upload, index, &chunk, bound, self.config.content_check);
         // A task of its own, because a request that is cut off is dropped at any point, and the reservation must
         // be given back.
         let writing = self.tasks.spawn(writer.write(chunk.body).instrument(tracing::Span::current()));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::direct::{begin, gathering};
 use super::meter::{Reading, watch};
-use super::room::Room;
+use super::room::{Bound, Room};
 use super::{IncomingChunk, UploadError, lasting, too_long};
 use crate::config::ContentCheck;
 use crate::domain::body::{Body, BodyError};
@@ -17,7 +17,7 @@ use crate::domain::chunk::{Fingerprint, StoredChunk};
 use crate::domain::upload::{Upload, UploadState};
 use crate::domain::{ChunkIndex, FoundType, found_type};
 use crate::failpoint;
-use crate::repositories::chunks::{self, ChunkState};
+use crate::repositories::chunks::{self, ChunkState, Reservation};
 use crate::repositories::{Durability, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
 use crate::storage::StorageError;
@@ -37,6 +37,8 @@ pub(super) struct ChunkWriter {
     upload: Upload,
     index: ChunkIndex,
     declared_size: u64,
+    bound: Option<Bound>,
+    /// What the bound leaves, once the chunk is reserved.
     room: Option<Room>,
     sha256: Option<[u8; 32]>,
     /// Whether its first bytes say what the file is, and somebody wants to know.
@@ -53,24 +55,28 @@ impl ChunkWriter {
         upload: Upload,
         index: ChunkIndex,
         chunk: &IncomingChunk,
-        room: Option<Room>,
+        bound: Option<Bound>,
         check: ContentCheck,
     ) -> Self {
         let declared_size = chunk.declared_size.unwrap_or(upload.chunk_size).cast_unsigned();
         let sha256 = chunk.sha256;
         let looks = index.get() == 0 && check != ContentCheck::Off;
-        Self { ports, upload, index, declared_size, room, sha256, looks, id: Uuid::new_v4(), contested: false }
+        let id = Uuid::new_v4();
+        Self { ports, upload, index, declared_size, bound, room: None, sha256, looks, id, contested: false }
     }
 
     pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
         if let Some(length) = body.length.filter(|length| *length > self.most()) {
             return Err(self.too_long(length));
         }
-        if let Some(stored) = self.reserve().await? {
+        if let Some(stored) = self.reserve(body.length.unwrap_or(self.declared_size)).await? {
             return self.compare(body, stored).await;
         }
         failpoint::reach("chunk.reserved");
-        let written = self.put(body).await;
+        let written = match self.make_room(body.length).await {
+            Ok(()) => self.put(body).await,
+            Err(refused) => Err(refused),
+        };
         match &written {
             Err(UploadError::Failed(Failure::Storage(StorageError::Unavailable(_)))) => self.give_up(true).await,
             Err(_) => self.give_up(self.contested).await,
@@ -87,13 +93,13 @@ impl ChunkWriter {
     /// What to tell a caller who sends more than that.
     fn too_long(&self, length: u64) -> UploadError {
         match &self.room {
-            Some(room) if room.left < self.declared_size => room.error(),
+            Some(room) if room.left < self.declared_size => room.error(length),
             _ => too_long(&self.upload, self.declared_size, length),
         }
     }
 
     /// Waits until the chunk is ours to write, or is found stored.
-    async fn reserve(&mut self) -> Result<Option<Fingerprint>, UploadError> {
+    async fn reserve(&mut self, size: u64) -> Result<Option<Fingerprint>, UploadError> {
         let deadline = Instant::now() + WAIT_FOR_OTHER;
         let mut pause = FIRST_LOOK;
         loop {
@@ -103,7 +109,7 @@ impl ChunkWriter {
             };
             match state {
                 ChunkState::Stored(fingerprint) => return Ok(Some(fingerprint)),
-                ChunkState::Absent | ChunkState::Abandoned if self.try_reserve(&state).await? => {
+                ChunkState::Absent | ChunkState::Abandoned if self.try_reserve(&state, size).await? => {
                     self.contested = state == ChunkState::Abandoned;
                     return Ok(None);
                 }
@@ -112,21 +118,54 @@ impl ChunkWriter {
                     sleep(pause).await;
                     pause = (pause * 2).min(SLOWEST_LOOK);
                 }
-                // Somebody was quicker: look again.
-                _ => {}
+                // Somebody was quicker, with this chunk or with the end of the upload: look again.
+                _ => self.still_open().await?,
             }
         }
     }
 
-    async fn try_reserve(&self, state: &ChunkState) -> Result<bool, UploadError> {
+    async fn try_reserve(&self, state: &ChunkState, size: u64) -> Result<bool, UploadError> {
         // A reservation that a power cut takes away was of a writer that it took away too.
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
-        let (upload, now) = (self.upload.id, now());
-        let until = now + lasting(RESERVATION);
+        let (now, wanted) = (now(), self.reservation(size));
         Ok(match state {
-            ChunkState::Abandoned => chunks::take_over(&mut database, upload, self.index, self.id, now, until).await?,
-            _ => chunks::reserve(&mut database, upload, self.index, self.id, until).await?,
+            ChunkState::Abandoned => chunks::take_over(&mut database, &wanted, now).await?,
+            _ => chunks::reserve(&mut database, &wanted).await?,
         })
+    }
+
+    fn reservation(&self, size: u64) -> Reservation {
+        let (upload, index, writer) = (self.upload.id, self.index, self.id);
+        Reservation { upload, index, writer, size: size.cast_signed(), until: now() + lasting(RESERVATION) }
+    }
+
+    /// Fails when the upload takes no chunks any more.
+    async fn still_open(&self) -> Result<(), UploadError> {
+        let upload = uploads::find(&mut self.ports.database.reader().await?, self.upload.id).await?;
+        match upload.map(|upload| upload.state) {
+            Some(UploadState::Open) => Ok(()),
+            Some(UploadState::Completing | UploadState::Completed) => Err(UploadError::AlreadyCompleted),
+            None | Some(UploadState::Aborted) => Err(UploadError::NotFound),
+        }
+    }
+
+    /// Finds out how many bytes the reserved chunk may have beside the others, where something limits them.
+    async fn make_room(&mut self, length: Option<u64>) -> Result<(), UploadError> {
+        let Some(bound) = self.bound else { return Ok(()) };
+        let others = {
+            let mut database = self.ports.database.reader().await?;
+            chunks::size_of_others(&mut database, self.upload.id, self.index, now()).await?
+        };
+        let room = Room::beside(bound, others);
+        if length.unwrap_or(1) > room.left {
+            return Err(room.error(length.unwrap_or(1)));
+        }
+        if length.is_none() && room.left < self.declared_size {
+            let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+            chunks::shrink(&mut database, &self.reservation(self.declared_size), room.left.cast_signed()).await?;
+        }
+        self.room = Some(room);
+        Ok(())
     }
 
     /// Gives the reservation back; a trace of it stays if what was sent may still come to the store.
@@ -186,7 +225,7 @@ impl ChunkWriter {
                 }
             };
             tokio::select! {
-                stored = this.store(body) => stored,
+                stored = this.store(body, &reading) => stored,
                 stalled = renewal => Err(stalled.into()),
             }
         };
@@ -205,8 +244,11 @@ impl ChunkWriter {
         }
     }
 
-    async fn store(&mut self, body: Body) -> Result<String, UploadError> {
-        let body = self.ports.storage.measure(body).await?;
+    async fn store(&mut self, body: Body, reading: &Reading) -> Result<String, UploadError> {
+        let body = match body.length {
+            Some(_) => body,
+            None => reading.attend(self.ports.storage.measure(body).await?),
+        };
         if body.length == Some(0) {
             // Not worth a trip to the store: `put` refuses it. The body is read so that its reading is complete.
             body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
@@ -232,16 +274,12 @@ impl ChunkWriter {
             failpoint::reach("chunk.acknowledged");
             return Ok(());
         }
-        let state = uploads::find(&mut database, self.upload.id).await?.map(|upload| upload.state);
         drop(database);
-        match state {
-            None | Some(UploadState::Aborted) => {
-                self.forget(&chunk).await;
-                Err(UploadError::NotFound)
-            }
-            Some(UploadState::Completing | UploadState::Completed) => Err(UploadError::AlreadyCompleted),
-            Some(UploadState::Open) => Err(UploadError::Failed(Failure::Busy)),
+        let open = self.still_open().await;
+        if matches!(open, Err(UploadError::NotFound)) {
+            self.forget(&chunk).await;
         }
+        open.and(Err(UploadError::Failed(Failure::Busy)))
     }
 
     /// Removes a chunk that was stored when its upload was given up already.

@@ -1,7 +1,9 @@
 //! A client that speaks the API as its callers do.
 
+use futures::{StreamExt, stream};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::eventually;
 
@@ -103,7 +105,7 @@ impl Client {
 
     /// Sends a chunk as some clients do: the file first, and without telling how long the request is.
     pub async fn chunk_file_first(&self, upload: &str, index: usize, bytes: &[u8]) -> Answer {
-        let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>(bytes.to_vec())]));
+        let body = reqwest::Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>(bytes.to_vec())]));
         let form = Form::new()
             .part("file", Part::stream(body).file_name("blob"))
             .text("chunk_index", index.to_string())
@@ -119,6 +121,25 @@ impl Client {
         let request = self.http.put(url).body(bytes.to_vec());
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    /// Sends a chunk as the raw body, the second half when `go_on` is told.
+    pub async fn chunk_in_halves(
+        &self,
+        upload: &str,
+        index: usize,
+        bytes: &[u8],
+        go_on: oneshot::Receiver<()>,
+    ) -> reqwest::Response {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let (first, second) = (first.to_vec(), second.to_vec());
+        let later = stream::once(async move {
+            go_on.await.unwrap();
+            Ok::<_, std::io::Error>(second)
+        });
+        let body = reqwest::Body::wrap_stream(stream::iter([Ok(first)]).chain(later));
+        let url = self.url(&format!("/file/upload/{upload}/chunk/{index}"));
+        self.http.put(url).header("content-length", bytes.len()).body(body).send().await.expect("an answer")
     }
 
     /// What the service has of an upload: places and sizes.
