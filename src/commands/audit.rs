@@ -1,11 +1,13 @@
 //! `filemanager audit`: prints the record.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::json;
 
+use super::ended;
 use super::times::lifetime;
 use crate::domain::audit::Entry;
 use crate::repositories::now;
@@ -28,8 +30,13 @@ pub struct AuditArguments {
 /// When the database is away.
 pub async fn run(audit: &AuditService, arguments: AuditArguments) -> anyhow::Result<ExitCode> {
     let line = if arguments.json { as_json } else { as_text };
-    audit.since(arguments.since.unwrap_or_default(), |entry| println!("{}", line(entry))).await?;
-    Ok(ExitCode::SUCCESS)
+    let (mut out, mut printed) = (io::stdout(), Ok(()));
+    let print = |entry: &Entry| {
+        printed = writeln!(out, "{}", line(entry));
+        printed.is_ok()
+    };
+    audit.since(arguments.since.unwrap_or_default(), print).await?;
+    ended(printed.map_err(Into::into))
 }
 
 fn time(entry: &Entry) -> String {

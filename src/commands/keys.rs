@@ -1,5 +1,6 @@
 //! `filemanager keys`: makes, lists and revokes API keys of any tenant.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -7,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 
+use super::ended;
 use super::times::lifetime;
 use crate::domain::access::{Scopes, TenantId};
 use crate::domain::api_key::{ApiKey, KeyId};
@@ -58,19 +60,7 @@ pub async fn run(keys: &KeyService, command: KeyCommand) -> anyhow::Result<ExitC
             let (_, text) = keys.create(&operator, NewKey { name, scopes, tenant, valid_for: expires }).await?;
             println!("{}", text.expose_secret());
         }
-        KeyCommand::List { tenant } => {
-            let mut page = Page { limit: MAX_ROWS, after: None };
-            loop {
-                let Rows { items, next } = keys.list(tenant.as_ref(), page).await?;
-                for key in &items {
-                    println!("{}", line(key));
-                }
-                if next.is_none() {
-                    break;
-                }
-                page.after = next;
-            }
-        }
+        KeyCommand::List { tenant } => return ended(list(keys, tenant.as_ref()).await),
         KeyCommand::Revoke { id } => {
             let key = keys.find(id).await?;
             let key = key.with_context(|| format!("there is no key {id}"))?;
@@ -83,11 +73,27 @@ pub async fn run(keys: &KeyService, command: KeyCommand) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
+async fn list(keys: &KeyService, tenant: Option<&TenantId>) -> anyhow::Result<()> {
+    let mut page = Page { limit: MAX_ROWS, after: None };
+    loop {
+        let Rows { items, next } = keys.list(tenant, page).await?;
+        for key in &items {
+            writeln!(io::stdout(), "{}", line(key))?;
+        }
+        if next.is_none() {
+            return Ok(());
+        }
+        page.after = next;
+    }
+}
+
 fn line(key: &ApiKey) -> String {
     let ApiKey { id, name, scopes, tenant, .. } = key;
     let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let or_never = |at: Option<DateTime<Utc>>| at.map_or_else(|| "never".to_owned(), time);
     let (state, made) = (state_of(key, now()), time(key.created_at));
     let (expires, used) = (or_never(key.expires_at), or_never(key.last_used_at));
+    // A name is somebody else's text: nothing in it moves the cursor.
+    let name = name.escape_debug();
     format!("{id}  {state:7}  {tenant}  {scopes}  made {made}  expires {expires}  used {used}  {name}")
 }

@@ -1,9 +1,11 @@
 //! `filemanager tenants`: sets and lists what tenants may have.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::ended;
 use crate::domain::TenantId;
 use crate::domain::limits::{Limits, Tenant};
 use crate::services::tenants::TenantService;
@@ -53,9 +55,9 @@ pub async fn run(tenants: &TenantService, command: TenantCommand) -> anyhow::Res
             println!("the limits of {name} are set");
         }
         TenantCommand::List => {
-            for tenant in tenants.list().await? {
-                println!("{}", line(&tenant));
-            }
+            let lines = tenants.list().await?;
+            let printed = lines.iter().try_for_each(|tenant| writeln!(io::stdout(), "{}", line(tenant)));
+            return ended(printed.map_err(Into::into));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -58,8 +58,8 @@ async fn admitted(access: &AccessService, rule: Rule, parts: &Parts) -> Result<C
     let shown = shown(&parts.headers);
     let caller = match shown.as_slice() {
         [] => access.nobody(),
-        [credential] => known(access, *credential).await?,
-        [first, ..] if access.is_off() => known(access, *first).await?,
+        [credential] => known(access, rule, *credential).await?,
+        [first, ..] if access.is_off() => known(access, rule, *first).await?,
         _ => return Err(ApiError::new(StatusCode::BAD_REQUEST, "Credentials were sent twice!")),
     };
     if caller.is_stranger() && !rule.takes_strangers(parts.uri.query().unwrap_or_default()) {
@@ -75,9 +75,9 @@ async fn admitted(access: &AccessService, rule: Rule, parts: &Parts) -> Result<C
     Err(rule.scope().map_or_else(ApiError::forbidden, ApiError::out_of_scope))
 }
 
-async fn known(access: &AccessService, credential: Option<&str>) -> Result<Caller, ApiError> {
+async fn known(access: &AccessService, rule: Rule, credential: Option<&str>) -> Result<Caller, ApiError> {
     match credential {
-        Some(credential) => access.caller(credential).await.map_err(ApiError::from),
+        Some(credential) => access.caller(credential, rule.scope()).await.map_err(ApiError::from),
         // A scheme that is not ours: of no account where anyone may do anything.
         None if access.is_off() => Ok(access.nobody()),
         None => Err(ApiError::unauthorized()),

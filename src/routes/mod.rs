@@ -19,6 +19,7 @@ pub mod origin;
 mod owner;
 mod page;
 mod rates;
+mod refusals;
 mod resume;
 mod rules;
 mod upload;
@@ -86,6 +87,7 @@ fn described() -> (Router<ApiState>, utoipa::openapi::OpenApi) {
         .routes(routes!(health::ready))
         .split_for_parts();
     access::describe(&mut description);
+    refusals::describe(&mut description);
     (router, description)
 }
 

@@ -1,7 +1,7 @@
 //! How many requests a second one address and one credential may make of this node.
 
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,7 +32,8 @@ impl Rates {
 
     /// Counts a request from this address.
     pub(super) fn check_address(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
-        self.addresses.as_ref().zip(address).map_or(Ok(()), |(rate, address)| rate.check(&address, "an address"))
+        let rate = self.addresses.as_ref().zip(address);
+        rate.map_or(Ok(()), |(rate, address)| rate.check(&network(address), "an address"))
     }
 
     /// Counts a request of someone who shows something.
@@ -41,6 +42,14 @@ impl Rates {
             (None, _) | (_, Actor::Anyone | Actor::Stranger) => Ok(()),
             (Some(rate), actor) => rate.check(&(caller.tenant.clone(), actor.clone()), "a key"),
         }
+    }
+}
+
+/// Whoever has an address of IPv6 has the whole network around it, of 64 bits (RFC 4291 section 2.5.1).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -72,6 +81,13 @@ impl<K: Hash + Eq + Clone> Rate<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_ipv6_is_its_network() {
+        let network = |text: &str| super::network(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!((network("192.0.2.7"), network("::ffff:192.0.2.7")), ("192.0.2.7".into(), "192.0.2.7".into()));
+    }
 
     #[test]
     fn each_has_a_rate_of_its_own() {

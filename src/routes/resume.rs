@@ -39,6 +39,7 @@ pub(super) async fn received(
 /// Needs `Content-Length`. A `Content-Digest` (RFC 9530) with `sha-256` is checked before the chunk is acknowledged.
 #[utoipa::path(
     put,
+    operation_id = "put_chunk",
     path = "/file/upload/{upload_id}/chunk/{index}",
     tag = "upload",
     params(

@@ -5,6 +5,7 @@ use super::jwt::JwtService;
 use super::keys::KeyService;
 use super::upload_tokens::{self, UploadTokenService};
 use crate::domain::Caller;
+use crate::domain::access::Scope;
 use crate::domain::api_key;
 
 /// The longest credential that is looked at, in bytes.
@@ -43,12 +44,12 @@ impl AccessService {
         self.keys.is_none() && self.jwt.is_none()
     }
 
-    /// Who shows this credential. An upload token counts even where anyone may do anything, so that pages work alike
+    /// Who shows this credential, to do what takes the scope `wanted`. An upload token counts even where anyone may do anything, so that pages work alike
     /// everywhere.
     ///
     /// # Errors
     /// [`AccessError::NotValid`], whatever the reason, and [`AccessError::Failed`].
-    pub async fn caller(&self, credential: &str) -> Result<Caller, AccessError> {
+    pub async fn caller(&self, credential: &str, wanted: Option<Scope>) -> Result<Caller, AccessError> {
         let is_token = credential.starts_with(upload_tokens::PREFIX);
         if !is_token && self.is_off() {
             return Ok(Caller::anyone());
@@ -60,7 +61,7 @@ impl AccessService {
             self.granted(credential).await?
         } else if credential.starts_with(api_key::PREFIX) {
             match &self.keys {
-                Some(keys) => keys.caller(credential).await?,
+                Some(keys) => keys.caller(credential, wanted).await?,
                 None => None,
             }
         } else {
@@ -72,13 +73,14 @@ impl AccessService {
         caller.ok_or(AccessError::NotValid)
     }
 
-    /// Who shows an upload token. It ends with the key by which it was made.
+    /// Who shows an upload token. It ends with the key by which it was made; one that anyone could make ends when access
+    /// control begins.
     async fn granted(&self, token: &str) -> Result<Option<Caller>, Failure> {
         let Some(grant) = self.tokens.verify(token) else { return Ok(None) };
         let ended = match (grant.made_by, &self.keys) {
             (Some(key), Some(keys)) => !keys.is_valid(key).await?,
             (Some(_), None) => !self.is_off(),
-            (None, _) => false,
+            (None, _) => self.jwt.is_none() && !self.is_off(),
         };
         Ok((!ended).then(|| Caller::granted(grant)))
     }

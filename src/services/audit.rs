@@ -53,18 +53,18 @@ impl AuditService {
         });
     }
 
-    /// Lines since a time, in their order, a page at a time to `take`.
+    /// Lines since a time, in their order, to `take` until it says that it has enough.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
-    pub async fn since(&self, since: DateTime<Utc>, mut take: impl FnMut(&Entry)) -> Result<(), Failure> {
+    pub async fn since(&self, since: DateTime<Utc>, mut take: impl FnMut(&Entry) -> bool) -> Result<(), Failure> {
         let mut after = 0;
         loop {
             let lines = audit::page(&mut self.database.reader().await?, since, after, PAGE).await?;
             let Some((last, _)) = lines.last() else { return Ok(()) };
             after = *last;
-            for (_, entry) in &lines {
-                take(entry);
+            if !lines.iter().all(|(_, entry)| take(entry)) {
+                return Ok(());
             }
         }
     }

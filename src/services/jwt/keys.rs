@@ -39,8 +39,15 @@ struct Named {
 /// The keys of an issuer. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct KeySet {
-    keys: Arc<RwLock<Vec<Named>>>,
+    told: Arc<RwLock<Told>>,
     remote: Option<Remote>,
+}
+
+/// What the issuer has told.
+struct Told {
+    keys: Vec<Named>,
+    /// When its server did.
+    at: Option<Instant>,
 }
 
 /// The issuer's server. Cheap to clone.
@@ -48,14 +55,8 @@ pub(super) struct KeySet {
 struct Remote {
     url: Url,
     client: reqwest::Client,
-    /// When it was asked, and when it answered. Held while it is asked, so that one asks for all.
-    asked: Arc<Mutex<Asked>>,
-}
-
-#[derive(Default)]
-struct Asked {
-    last: Option<Instant>,
-    answered: Option<Instant>,
+    /// When it was asked. Held while it is asked, so that one asks for all.
+    asked: Arc<Mutex<Option<Instant>>>,
 }
 
 impl KeySet {
@@ -70,7 +71,7 @@ impl KeySet {
             }
             JwtKeys::Url(url) => (Vec::new(), Some(Remote::new(url.clone())?)),
         };
-        Ok(Self { keys: Arc::new(RwLock::new(keys)), remote })
+        Ok(Self { told: Arc::new(RwLock::new(Told { keys, at: None })), remote })
     }
 
     /// The keys that may have signed a token with this header.
@@ -85,11 +86,11 @@ impl KeySet {
             asked.lock_owned().await
         } else {
             // One looks whether the key was withdrawn; the others do not wait for a server that may be away.
-            let Ok(asked) = asked.try_lock_owned() else { return Ok(found) };
+            let Ok(asked) = asked.try_lock_owned() else { return self.trusted(header) };
             asked
         };
         let pause = if found.is_empty() { LOOK_AGAIN } else { STALE_AFTER };
-        if asked.last.is_none_or(|last| last.elapsed() >= pause) {
+        if asked.is_none_or(|last| last.elapsed() >= pause) {
             // A task of its own, because a request may be dropped, and another should not have to ask again.
             let this = self.clone();
             let looked = tokio::spawn(async move {
@@ -98,22 +99,24 @@ impl KeySet {
             });
             asked = looked.await.map_err(|error| Failure::Broken(error.to_string()))?;
         }
-        if asked.answered.is_none_or(|answered| answered.elapsed() > TRUSTED_FOR) {
-            return Err(Failure::Busy);
-        }
-        Ok(self.known(header))
+        drop(asked);
+        self.trusted(header)
+    }
+
+    /// The keys that may have signed a token with this header, if the issuer's server has told them lately.
+    fn trusted(&self, header: &Header) -> Result<Vec<DecodingKey>, Failure> {
+        let at = self.told.read().unwrap_or_else(PoisonError::into_inner).at;
+        let lately = at.is_some_and(|at| at.elapsed() <= TRUSTED_FOR);
+        if lately { Ok(self.known(header)) } else { Err(Failure::Busy) }
     }
 
     /// Asks the issuer's server. Keys that are known go on being good while it is away.
-    async fn look(&self, asked: &mut Asked) {
+    async fn look(&self, asked: &mut Option<Instant>) {
         let Some(remote) = &self.remote else { return };
         let fetched = remote.fetch().await;
-        asked.last = Some(Instant::now());
+        *asked = Some(Instant::now());
         match fetched {
-            Ok(keys) => {
-                asked.answered = asked.last;
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-            }
+            Ok(keys) => *self.told.write().unwrap_or_else(PoisonError::into_inner) = Told { keys, at: *asked },
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(url = %remote.url, error, "APP_JWT_JWKS_URL gives no keys");
@@ -123,12 +126,12 @@ impl KeySet {
 
     fn known(&self, header: &Header) -> Vec<DecodingKey> {
         let family = header.alg.family();
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
         let fits = |named: &&Named| {
             let called = header.kid.is_none() || named.id.is_none() || named.id == header.kid;
             called && named.key.family() == family
         };
-        keys.iter().filter(fits).take(MOST_TRIED).map(|named| named.key.clone()).collect()
+        told.keys.iter().filter(fits).take(MOST_TRIED).map(|named| named.key.clone()).collect()
     }
 }
 
