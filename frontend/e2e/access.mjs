@@ -1,6 +1,7 @@
 // Signing in and out, and what is shown to those whose key does not allow everything. The service must ask for keys.
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { lookEverywhere, newKey, pretend, revoke, shownBy, signIn, signOut } from "./keys.mjs";
 import {
     accessible,
     address,
@@ -11,10 +12,10 @@ import {
     downloaded,
     drag,
     fillPairs,
-    fits,
     hold,
     join,
     key,
+    lookedAround,
     openAppointment,
     openFile,
     screenshots,
@@ -31,77 +32,35 @@ const PICTURE = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
     "base64",
 );
-const SIZES = [
-    [360, 740],
-    [1280, 800],
-];
 
 assert.ok(key, "STORY_KEY is not set");
 
-/** A new key of the service, by its identifier and its text. */
-function newKey(scopes) {
-    return ask("POST", "/keys", { name: `story: ${scopes}`, scopes });
-}
-
-async function revoke({ id }) {
-    await ask("DELETE", `/keys/${id}`);
-}
-
-async function signIn(page, text, { stays = false } = {}) {
-    await page.getByLabel("Key", { exact: true }).fill(text);
-    if (stays) await page.getByRole("switch", { name: "Stay signed in" }).click();
-    await page.getByRole("button", { name: "Sign in" }).click();
-}
-
-async function signOut(page) {
-    await page.getByRole("button", { name: /^You are / }).click();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByRole("heading", { name: "Sign in" }).waitFor();
-}
-
-/**
- * Notes how requests show who asks, by the last word of their path that is not a number or an identifier, and whatever
- * shows a key where none belongs.
- */
-function shownBy(page) {
-    const shown = [];
-    const leaks = [];
-    page.on("request", (request) => {
-        const path = new URL(request.url()).pathname.split("/").filter((word) => /^[a-z]+$/.test(word));
-        const header = request.headers().authorization;
-        const scheme = header?.startsWith("Bearer fmu_") ? "token" : header?.startsWith("Bearer fmk_") ? "key" : null;
-        if (/fm[ku]_/.test(request.url()) || (header && !request.url().startsWith(address))) leaks.push(request.url());
-        shown.push([`${request.method()} ${path.at(-1)}`, scheme]);
-    });
-    const by = (what) => [...new Set(shown.filter(([name]) => name === what).map(([, scheme]) => scheme))];
-    return { by, leaks };
-}
-
 await story("access", async ({ open, folder }) => {
     const page = await open(STRANGER);
-    const { by, leaks } = shownBy(page);
+    const { by, times, leaks } = shownBy(page);
     const content = randomBytes(25_000_000);
     const title = (name, of = page) => of.getByRole("heading", { name, exact: true });
     const field = page.getByLabel("Key", { exact: true });
 
-    /** Looks at a view as those see it who have this key, on a phone and a desk, by day and by night. */
-    const everywhere = async (name, text, path, arrive) => {
-        const kept = [{ name: "filemanager.key", value: text }, ...(await chosen())];
-        const state = { cookies: [], origins: [{ origin: new URL(address).origin, localStorage: kept }] };
-        for (const [width, height] of SIZES) {
-            for (const colorScheme of ["light", "dark"]) {
-                const view = await open({ viewport: { width, height }, colorScheme, storageState: state });
-                if (path) await view.goto(new URL(path, address).href);
-                await arrive(view);
-                await fits(view, name);
-                await accessible(view, `${name} at ${width} px, ${colorScheme}`);
-                await view.screenshot({ path: join(screenshots, `${name}-${width}-${colorScheme}.png`) });
-                await view.context().close();
-            }
-        }
-    };
     let user = null;
-    const chosen = async () => (user ? [{ name: "filemanager.user", value: JSON.stringify(user) }] : []);
+    /** Looks at a view as those see it who have this key, and were here before if anybody was. */
+    const everywhere = (name, text, path, arrive) => {
+        const chosen = user ? [{ name: "filemanager.user", value: JSON.stringify(user) }] : [];
+        return lookEverywhere(open, name, [{ name: "filemanager.key", value: text }, ...chosen], path, arrive);
+    };
+    /** Somebody of another tenant signs in and out again, as far as the page is told, and then who was here before. */
+    const visited = async (meanwhile = () => undefined) => {
+        await pretend(page, { tenant: "another" });
+        await signIn(page, key);
+        await title("Who are you?").waitFor();
+        await page.getByTestId("upload").first().waitFor({ state: "hidden" });
+        await meanwhile();
+        await page.getByRole("button", { name: "Sign out" }).click();
+        await title("Sign in").waitFor();
+        await pretend(page, null);
+        await signIn(page, key);
+        await page.getByRole("button", { name: "Ada" }).click();
+    };
 
     await step("strangers see nothing but where to sign in", async () => {
         await title("Sign in").waitFor();
@@ -200,8 +159,12 @@ await story("access", async ({ open, folder }) => {
     });
 
     await step("all tabs follow when somebody signs out, and in", async () => {
-        const other = await page.context().newPage();
-        watch(other);
+        const [other, away] = [await page.context().newPage(), await page.context().newPage()];
+        [other, away].forEach(watch);
+        await away.goto(address);
+        await signIn(away, key);
+        await title("Appointments", away).waitFor();
+        await away.goto("about:blank");
         await other.goto(page.url());
         // What one tab keeps, another one does not know.
         await title("Sign in", other).waitFor();
@@ -213,6 +176,10 @@ await story("access", async ({ open, folder }) => {
         await signOut(other);
         await page.bringToFront();
         await title("Sign in").waitFor();
+        // One that was elsewhere heard nothing.
+        await away.goBack();
+        await title("Sign in", away).waitFor();
+        await away.close();
         const kept = await page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
         assert.ok(!kept.includes("filemanager.key") && !kept.includes("filemanager.user"), kept.join());
         await accessible(page, "signed out");
@@ -286,11 +253,7 @@ await story("access", async ({ open, folder }) => {
 
     await step("what is refused all the same is told as not allowed", async () => {
         const reader = await newKey("files:read,users");
-        await page.route("**/usage", async (route) => {
-            const answer = await (await route.fetch()).json();
-            answer.data.scopes = ["files:read", "files:write", "files:delete", "users"];
-            await route.fulfill({ json: answer });
-        });
+        await pretend(page, { scopes: ["files:read", "files:write", "files:delete", "users"] });
         await signIn(page, reader.key);
         await page.getByRole("button", { name: "Ada" }).click();
         await page.getByRole("link", { name: "All files" }).click();
@@ -301,7 +264,7 @@ await story("access", async ({ open, folder }) => {
         await page.getByRole("listitem").filter({ hasText: "Your key does not allow this." }).waitFor();
         await openFile(page, "two.txt");
         await page.keyboard.press("Escape");
-        await page.unroute("**/usage");
+        await pretend(page, null);
         await page.route("**/file/all?*", (route) =>
             route.continue({
                 url: route
@@ -341,6 +304,25 @@ await story("access", async ({ open, folder }) => {
         await signOut(page);
     });
 
+    await step("a tab whose own key is revoked goes on with the one that stays on the device", async () => {
+        const doomed = await newKey("files:read,users");
+        await signIn(page, doomed.key);
+        await page.getByRole("button", { name: "Ada" }).click();
+        await page.getByRole("link", { name: "All files" }).click();
+        await page.getByRole("region", { name: "Add files" }).getByText("Your key does not allow uploads.").waitFor();
+        const other = await page.context().newPage();
+        watch(other);
+        await other.goto(address);
+        await signIn(other, key, { stays: true });
+        await title("Appointments", other).waitFor();
+        await revoke(doomed);
+        await page.getByRole("button", { name: "Open two.txt" }).click();
+        await page.getByRole("button", { name: "Upload files" }).waitFor();
+        assert.equal(await page.getByRole("dialog").count(), 0);
+        await other.close();
+        await signOut(page);
+    });
+
     await step("a key is revoked in mid-work: uploads wait, and go on once one has signed in again", async () => {
         const doomed = await newKey("files:read,files:write,users");
         await signIn(page, doomed.key, { stays: true });
@@ -369,12 +351,34 @@ await story("access", async ({ open, folder }) => {
         assert.deepEqual(by("PUT chunk").sort(), ["key", "token"]);
     });
 
-    await step("after a reload an upload goes on with the key", async () => {
+    await step("what is under way is neither seen nor ended by another tenant", async () => {
+        const chunk = await hold(page, 1);
+        await choose(page, await written(folder, "mine.zip", content));
+        await chunk.first;
+        await signOut(page);
+        await chunk.release();
+        await uploads(page, "signedOut").waitFor();
+        const begun = times("POST init");
+        await visited();
+        await waitFor(page, "ready");
+        assert.equal(times("POST init"), begun);
+    });
+
+    await step("after a reload an upload goes on with the key, whoever was here meanwhile", async () => {
         const chunk = await hold(page, 1);
         await choose(page, await written(folder, "again.zip", content));
         await chunk.first;
         await page.reload();
         await chunk.release();
+        await waitFor(page, "interrupted");
+        await signOut(page);
+        await visited(async () => {
+            const asked = times("GET upload");
+            await Promise.all([page.waitForResponse("**/usage"), page.reload()]);
+            await title("Who are you?").waitFor();
+            await lookedAround(page);
+            assert.deepEqual([times("GET upload"), await page.getByTestId("upload").count()], [asked, 0]);
+        });
         await page.getByLabel("Choose the file again.zip again").setInputFiles(join(folder, "again.zip"));
         await waitFor(page, "ready");
         await page.getByRole("button", { name: "You are Ada" }).click();

@@ -104,7 +104,7 @@ export const texts = {
     refused: "Your key no longer works: it was revoked, or its time is over. Sign in with another one to go on.",
     ended: "You are no longer signed in. Reload the page, or sign in with a key.",
     signOut: "Sign out",
-    signOutHint: "Uploads that are under way wait until somebody has signed in again.",
+    signOutHint: "Uploads that are under way wait until you have signed in again.",
     another: "Use another key",
     noUsers: "Your key does not allow to see users",
     noUsersHint: "Files are shown user by user. Ask for a key that allows to see users.",

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { AccessControl, allows, type Keys } from "./access";
+import { AccessControl, allows, type Ask, type Keys } from "./access";
 import { ApiError } from "./api/error";
 import { connection } from "./connection";
 
@@ -9,11 +9,17 @@ const refused = () => new ApiError("signedOut", 401);
 /** What one tab keeps, and a way to change it from another one. */
 class FakeKeys implements Keys {
   key: string | null = null;
+  /** The one that the browser keeps behind the tab's own. */
+  behind: string | null = null;
   private changed = () => {};
 
   heldKey = () => this.key;
   keepKey = (key: string) => void (this.key = key);
-  dropKey = (key: string) => void (this.key = this.key === key ? null : this.key);
+  dropKey = (key: string) => {
+    if (this.key !== key) return;
+    this.key = this.behind;
+    this.behind = null;
+  };
   forgetKeys = () => void (this.key = null);
   watchKey = (changed: () => void) => {
     this.changed = changed;
@@ -29,7 +35,7 @@ class FakeKeys implements Keys {
 let keys: FakeKeys;
 /** What the service lets in; everybody without a key if there is `null` among them. */
 let good: Map<string | null, string[]>;
-let ask: ReturnType<typeof vi.fn<(key: string | null) => Promise<readonly string[]>>>;
+let ask: ReturnType<typeof vi.fn<Ask>>;
 let access: AccessControl;
 const state = () => access.state.get();
 
@@ -38,7 +44,7 @@ beforeEach(() => {
   good = new Map([["key", ALL]]);
   ask = vi.fn((key: string | null) => {
     const scopes = good.get(key);
-    return scopes ? Promise.resolve(scopes) : Promise.reject(refused());
+    return scopes ? Promise.resolve({ scopes, tenant: "acme" }) : Promise.reject(refused());
   });
   access = new AccessControl(keys, ask);
 });
@@ -49,7 +55,7 @@ describe("at the start", () => {
   it("everybody is in where no key is needed", async () => {
     good.set(null, ALL);
     await access.look();
-    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: new Set(ALL) });
+    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: new Set(ALL), tenant: "acme" });
   });
 
   it("strangers are out, and a key from before lets in", async () => {
@@ -71,7 +77,7 @@ describe("at the start", () => {
     connection.set("away");
     const end = access.start();
     await access.look();
-    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: null });
+    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: null, tenant: null });
     expect(allows(state(), "users")).toBe(true);
     connection.set("up");
     await access.look();
@@ -85,9 +91,20 @@ describe("at the start", () => {
     access.judge("another", true);
     expect(state()).toEqual({ kind: "unknown" });
     access.judge(null, true);
-    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: null });
+    expect(state()).toEqual({ kind: "in", hasKey: false, scopes: null, tenant: null });
     await looked;
     expect([allows(state(), "files:read"), allows(state(), "files:write")]).toEqual([true, false]);
+  });
+
+  it("who could not be told of is asked about again as soon as a call is answered", async () => {
+    good.set(null, ALL);
+    ask.mockRejectedValueOnce(new ApiError("busy", 503));
+    await access.look();
+    expect(state()).toMatchObject({ kind: "in", tenant: null });
+    access.judge(null, true);
+    await vi.waitFor(() => expect(state()).toMatchObject({ kind: "in", tenant: "acme" }));
+    access.judge(null, true);
+    expect(ask).toHaveBeenCalledTimes(2);
   });
 });
 
@@ -158,6 +175,31 @@ describe("in mid-work", () => {
     expect(state()).toEqual({ kind: "out", reason: "ended" });
   });
 
+  describe("the tab's own key is revoked where the browser keeps another one", () => {
+    let kinds: string[];
+    beforeEach(() => {
+      keys.behind = "shared";
+      kinds = [];
+      access.state.subscribe(() => kinds.push(state().kind));
+      good.delete("key");
+    });
+
+    it("goes on with that one", async () => {
+      good.set("shared", ["users"]);
+      access.judge("key", false);
+      await access.look();
+      expect([kinds, keys.key]).toEqual([["changing", "in"], "shared"]);
+      expect(state()).toMatchObject({ hasKey: true, scopes: new Set(["users"]) });
+    });
+
+    it("signs out if that is no good either", async () => {
+      access.judge("key", false);
+      await access.look();
+      expect([kinds, keys.key]).toEqual([["changing", "out"], null]);
+      expect(state()).toEqual({ kind: "out", reason: "refused" });
+    });
+  });
+
   it("the service being away signs nobody out", async () => {
     ask.mockRejectedValueOnce(new ApiError("busy", 503));
     await access.look();
@@ -194,7 +236,10 @@ describe("another tab", () => {
     good.set("other", ["users"]);
     const looked = access.look();
     keys.key = "other";
+    const kinds: string[] = [];
+    access.state.subscribe(() => kinds.push(state().kind));
     await looked;
+    expect(kinds).toEqual(["changing", "in"]);
     expect(state()).toMatchObject({ kind: "in", scopes: new Set(["users"]) });
   });
 });

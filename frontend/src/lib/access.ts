@@ -1,5 +1,5 @@
 /** Who may come in, and what they may do. Where access control is off everybody may do everything, without a key. */
-import { ApiError, getUsage } from "./api/client";
+import { ApiError, getUsage, type Usage } from "./api/client";
 import { connection } from "./connection";
 import * as browserKeys from "./key";
 import { Store } from "./store";
@@ -12,8 +12,8 @@ export type Access =
   | { kind: "unknown" }
   /** The same, after another tab has taken another key: what is shown may be somebody else's. */
   | { kind: "changing" }
-  /** `scopes` is `null` while it has not told which; whatever is not allowed, it refuses. */
-  | { kind: "in"; hasKey: boolean; scopes: ReadonlySet<string> | null }
+  /** `scopes` and `tenant` are `null` while it has not told them; whatever is not allowed, it refuses. */
+  | { kind: "in"; hasKey: boolean; scopes: ReadonlySet<string> | null; tenant: string | null }
   | { kind: "out"; reason: OutReason };
 
 export type OutReason =
@@ -26,8 +26,10 @@ export type OutReason =
 
 /** Where the key is kept. */
 export type Keys = Pick<typeof browserKeys, "heldKey" | "keepKey" | "dropKey" | "forgetKeys" | "watchKey">;
-/** Asks the service what this key allows, or what is allowed without one. Throws `ApiError`. */
-export type AskScopes = (key: string | null) => Promise<readonly string[]>;
+/** What the service tells of a key, or of those who have none. */
+export type Told = Pick<Usage, "scopes" | "tenant">;
+/** Asks the service. Throws `ApiError`. */
+export type Ask = (key: string | null) => Promise<Told>;
 
 /** What a header can carry; everything else is no key. */
 const KEY = /^[\x21-\x7e]{1,8192}$/;
@@ -42,7 +44,7 @@ export class AccessControl {
 
   constructor(
     private readonly keys: Keys,
-    private readonly ask: AskScopes,
+    private readonly ask: Ask,
   ) {}
 
   /** Finds out what is allowed, and follows what happens in other tabs. Returns what ends that. */
@@ -62,9 +64,9 @@ export class AccessControl {
   async signIn(key: string, stays: boolean): Promise<boolean> {
     if (!KEY.test(key)) return false;
     try {
-      const scopes = await this.ask(key);
+      const told = await this.ask(key);
       this.keys.keepKey(key, stays);
-      this.admit(key, scopes);
+      this.admit(key, told);
       return true;
     } catch (problem) {
       if (problem instanceof ApiError && REFUSALS.includes(problem.kind)) return false;
@@ -84,7 +86,8 @@ export class AccessControl {
     if (key !== this.keys.heldKey()) return;
     const { kind } = this.state.get();
     if (isGood && kind === "unknown") this.admit(key, null);
-    if (!isGood && kind !== "out") void this.look();
+    if (isGood) this.askAgain();
+    else if (kind !== "out") void this.look();
   }
 
   private follow(): void {
@@ -96,7 +99,7 @@ export class AccessControl {
     void this.look();
   }
 
-  /** It could not be reached when it was asked. */
+  /** It could not tell when it was asked. */
   private askAgain(): void {
     const state = this.state.get();
     if (connection.get() === "up" && state.kind === "in" && state.scopes === null) void this.look();
@@ -104,26 +107,39 @@ export class AccessControl {
 
   private async find(): Promise<void> {
     const key = this.keys.heldKey();
-    const answer = await this.ask(key).catch((problem: unknown) => problem);
+    const answer = await this.ask(key).catch(verdictOf);
     // It changed meanwhile.
-    if (key !== this.keys.heldKey()) return this.find();
-    if (Array.isArray(answer)) this.admit(key, answer);
-    else if (answer instanceof ApiError && answer.kind === "signedOut") this.refuse(key);
-    else if (!["in", "out"].includes(this.state.get().kind)) this.admit(key, null);
+    if (key !== this.keys.heldKey()) return this.findOther();
+    if (answer === "refused") return this.refuse(key);
+    if (answer || !["in", "out"].includes(this.state.get().kind)) this.admit(key, answer);
   }
 
-  private admit(key: string | null, scopes: readonly string[] | null): void {
+  /** Another key is held than the one that the service was asked about. */
+  private findOther(): Promise<void> {
+    this.follow();
+    return this.find();
+  }
+
+  private admit(key: string | null, told: Told | null): void {
     this.key = key;
-    this.state.set({ kind: "in", hasKey: key !== null, scopes: scopes && new Set(scopes) });
+    const scopes = told && new Set(told.scopes);
+    this.state.set({ kind: "in", hasKey: key !== null, scopes, tenant: told && told.tenant });
   }
 
-  private refuse(key: string | null): void {
+  private async refuse(key: string | null): Promise<void> {
     const before = this.state.get();
     const ended = before.kind === "in" && before.scopes ? "ended" : "none";
     if (key !== null) this.keys.dropKey(key);
+    // It was the tab's own, and this browser keeps another one.
+    if (this.keys.heldKey() !== null) return this.findOther();
     this.key = null;
     this.state.set({ kind: "out", reason: key === null ? ended : "refused" });
   }
+}
+
+/** Whether the service does not take the key; else it has told nothing of it. */
+function verdictOf(problem: unknown): "refused" | null {
+  return problem instanceof ApiError && problem.kind === "signedOut" ? "refused" : null;
 }
 
 /** Whether this is allowed. What is not known is left to the service. */
@@ -131,5 +147,5 @@ export function allows(access: Access, scope: Scope): boolean {
   return access.kind !== "in" || access.scopes === null || access.scopes.has(scope);
 }
 
-export const access = new AccessControl(browserKeys, async (key) => (await getUsage(key)).scopes);
+export const access = new AccessControl(browserKeys, getUsage);
 browserKeys.judgedBy((key, isGood) => access.judge(key, isGood));

@@ -1,17 +1,24 @@
 /** The key that the person gave. This tab keeps it, or this browser; it is shown to the service and to nobody else. */
 const KEY = "filemanager.key";
-/** Changes when somebody signs out, so that all tabs do. */
+/** Changes when somebody signs out, so that all tabs do. The tab's own key is kept with what it was then. */
 const SIGNED_OUT = "filemanager.signed-out";
 
 export function heldKey(): string | null {
+  // A tab that was elsewhere has heard nothing of it.
+  if (lastSignOut(sessionStorage) !== lastSignOut(localStorage)) sessionStorage.removeItem(KEY);
   return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
 }
 
 /** Keeps it in this browser until somebody signs out, or in this tab until it is closed. */
 export function keepKey(key: string, stays: boolean): void {
-  if (!stays) return sessionStorage.setItem(KEY, key);
   sessionStorage.removeItem(KEY);
-  localStorage.setItem(KEY, key);
+  if (stays) return localStorage.setItem(KEY, key);
+  sessionStorage.setItem(SIGNED_OUT, lastSignOut(localStorage));
+  sessionStorage.setItem(KEY, key);
+}
+
+function lastSignOut(place: Storage): string {
+  return place.getItem(SIGNED_OUT) ?? "";
 }
 
 /** Forgets this key, which is no good any more. */
@@ -29,12 +36,19 @@ export function forgetKeys(): void {
 /** Tells when another tab may have changed the key. */
 export function watchKey(changed: () => void): () => void {
   const hear = ({ key }: StorageEvent) => {
-    if (key === SIGNED_OUT) sessionStorage.removeItem(KEY);
     // Without a name, everything was cleared.
     if (key === KEY || key === SIGNED_OUT || key === null) changed();
   };
+  // The browser kept the page while one was elsewhere, and told it nothing.
+  const wake = ({ persisted }: PageTransitionEvent) => {
+    if (persisted) changed();
+  };
   addEventListener("storage", hear);
-  return () => removeEventListener("storage", hear);
+  addEventListener("pageshow", wake);
+  return () => {
+    removeEventListener("storage", hear);
+    removeEventListener("pageshow", wake);
+  };
 }
 
 /** Is told of each call that showed this key, or none, whether it was let in. */

@@ -15,12 +15,14 @@ const SignIn = dynamic(() => import("./sign-in"), { ssr: false, loading: () => <
 export function Gate({ children }: { children: ReactNode }) {
   const now = useAccess();
   const isOut = now.kind === "out";
+  // Whoever comes next may be somebody else.
+  const hasLeft = isOut || now.kind === "changing";
   useEffect(() => access.start(), []);
   useEffect(() => {
-    if (!isOut) return;
+    if (!hasLeft) return;
     openedFile.set(null);
     forgetCredentials();
-  }, [isOut]);
+  }, [hasLeft]);
   if (isOut) return <SignIn reason={now.reason} />;
   if (now.kind === "changing") return <SkeletonRows />;
   const isUnknown = now.kind === "unknown";

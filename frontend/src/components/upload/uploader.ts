@@ -17,18 +17,19 @@ export function theUploader(): Uploader {
   return uploader;
 }
 
-/** Uploads are for whoever is signed in, and wait while nobody is. */
+/** Uploads are for the tenant of whoever is signed in, and wait while nobody of it is. */
 function obeyAccess(uploads: Uploader): void {
-  let wasIn = false;
+  /** As far as it is known; `undefined` while nobody is in. */
+  let tenant: string | null | undefined;
   const obey = () => {
     const now = access.state.get();
     // Who comes next need not know what was uploaded here.
     if (now.kind === "out" && now.reason === "none") uploads.clearReady();
-    const isIn = now.kind === "in";
-    if (isIn === wasIn) return;
-    wasIn = isIn;
-    if (!isIn) return uploads.hold();
-    uploads.letGo();
+    const next = now.kind === "in" ? now.tenant : undefined;
+    if (next === tenant) return;
+    tenant = next;
+    if (next === undefined) return uploads.hold();
+    uploads.letGo(next);
     void uploads.restore();
   };
   access.state.subscribe(obey);

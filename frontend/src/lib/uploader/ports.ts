@@ -91,6 +91,8 @@ export interface Remembered {
   appointmentId: string | null;
   isPrivate: boolean;
   addedAt: number;
+  /** Whose it is; nothing where that was not known. It is then whoever's is there. */
+  tenant?: string | null;
   handle?: FileSystemFileHandle;
 }
 

@@ -21,7 +21,7 @@ export type UploadPhase =
   | "failed"
   /** It cannot go on as it is; `problem` says why. */
   | "refused"
-  /** Nobody is signed in. It goes on by itself once somebody is. */
+  /** Nobody of its tenant is signed in. It goes on by itself once somebody is. */
   | "signedOut"
   /** Left from an earlier visit; `needs` says what it takes to go on. */
   | "interrupted";
@@ -135,12 +135,15 @@ export interface UploaderSnapshot {
 
 /** What the page does with uploads. */
 export interface UploaderControls {
-  /** Brings back what earlier visits left unfinished. */
+  /** Brings back what earlier visits of the tenant that is signed in left unfinished. */
   restore(): Promise<void>;
   /** Nobody is signed in: everything waits. */
   hold(): void;
-  /** Somebody is signed in: what waited for that goes on. */
-  letGo(): void;
+  /**
+   * Somebody of this tenant is signed in, `null` while that is not known: what of it waited for that goes on, and is
+   * shown again. What is another tenant's stays as it is, out of sight.
+   */
+  letGo(tenant: string | null): void;
   add(uploads: readonly NewUpload[]): void;
   pause(id: string): void;
   /** Goes on with one that is paused. */

@@ -22,16 +22,18 @@ export interface Origin extends Owner {
   type: string;
   isPrivate: boolean;
   addedAt: number;
+  /** `null` while it is not known. */
+  tenant: string | null;
   file: File | null;
   handle?: FileSystemFileHandle;
   credential: Credential | null;
 }
 
-export function originOf(id: string, added: NewUpload, addedAt: number): Origin {
+export function originOf(id: string, added: NewUpload, addedAt: number, tenant: string | null): Origin {
   const { file, handle, credential, userId, appointmentId } = added;
   const { name, size, lastModified, type } = file;
   const known = { id, name, size, lastModified, type, isPrivate: credential !== null, addedAt, file, credential };
-  return { ...known, userId, appointmentId, ...(handle && { handle }) };
+  return { ...known, userId, appointmentId, tenant, ...(handle && { handle }) };
 }
 
 /** Is told what an upload does. */
@@ -80,6 +82,14 @@ export class Upload {
   restore({ uploadId }: Remembered, { chunk_size: chunkSize, received }: Received): void {
     this.open(uploadId, chunkSize, received);
     this.become("interrupted");
+  }
+
+  /** It is this tenant's, if it was not known whose it is. */
+  claim(tenant: string | null): void {
+    if (tenant === null || this.origin.tenant !== null) return;
+    this.origin.tenant = tenant;
+    // Those are remembered no more.
+    if (this.phase !== "ready" && this.phase !== "failed") void this.remember();
   }
 
   /** Whether it has bytes to send. */
@@ -291,8 +301,9 @@ export class Upload {
   private async remember(): Promise<void> {
     if (!this.opened) return;
     const { uploadId, plan } = this.opened;
-    const { id, name, size, lastModified, type, isPrivate, addedAt, userId, appointmentId, handle } = this.origin;
-    const known = { id, uploadId, name, size, lastModified, type, isPrivate, addedAt, userId, appointmentId };
+    const { id, name, size, lastModified, type, isPrivate, addedAt, handle } = this.origin;
+    const { userId, appointmentId, tenant } = this.origin;
+    const known = { id, uploadId, name, size, lastModified, type, isPrivate, addedAt, userId, appointmentId, tenant };
     await this.ports.memory.save({ ...known, chunkSize: plan.chunkSize, ...(handle && { handle }) });
   }
 

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ApiError } from "../api/error";
-import { FakeBrowser, only, publicFile, textFile } from "./testing/browser";
+import { FakeBrowser, only, publicFile, textFile, until } from "./testing/browser";
 import { seeded } from "./testing/clock";
 import type { Call, Fate } from "./testing/server";
-import type { ProblemKind, UploadPhase } from "./types";
-import type { Uploader } from "./uploader";
+import type { ProblemKind } from "./types";
 
 const CONTENT = "0123456789abcdefghijklmnopqrstuvwxyz and some more bytes";
 
@@ -13,10 +12,6 @@ function start(content = CONTENT, name = "notes.txt") {
   const tab = browser.tab();
   tab.add([publicFile(textFile(name, content))]);
   return { browser, tab };
-}
-
-function until(browser: FakeBrowser, tab: Uploader, phase: UploadPhase) {
-  return browser.clock.until(() => only(tab).phase === phase, `${phase} (it is ${only(tab).phase})`);
 }
 
 describe("an upload", () => {
@@ -206,7 +201,7 @@ describe("a person who is signed out", () => {
       const calls = browser.server.calls.length;
       await browser.clock.pass(60_000);
       expect(browser.server.calls).toHaveLength(calls);
-      tab.letGo();
+      tab.letGo(null);
       await until(browser, tab, "ready");
       expect(browser.server.content(only(tab).fileId ?? "")).toBe(CONTENT);
       expect(browser.server.files.size).toBe(1);
@@ -218,7 +213,7 @@ describe("a person who is signed out", () => {
     browser.server.refusal = (asked) => (asked === call ? signedOut : null);
     await until(browser, tab, "signedOut");
     browser.server.refusal = () => null;
-    tab.letGo();
+    tab.letGo(null);
     await until(browser, tab, "ready");
   });
 
@@ -227,7 +222,7 @@ describe("a person who is signed out", () => {
     await browser.clock.until(() => browser.memory.rows.size === 1);
     tab.pauseAll();
     tab.hold();
-    tab.letGo();
+    tab.letGo(null);
     expect(only(tab).phase).toBe("paused");
     browser.locks.freeAll();
     const later = browser.tab();
@@ -235,8 +230,27 @@ describe("a person who is signed out", () => {
     await Promise.all([later.restore(), browser.clock.pass(100)]);
     expect(later.snapshot().uploads).toEqual([]);
     browser.server.refusal = () => null;
-    await Promise.all([later.restore(), later.restore(), browser.clock.pass(100)]);
+    const calls = browser.server.calls.length;
+    const restored = later.restore();
+    await browser.clock.until(() => browser.server.calls.length > calls);
+    await Promise.all([restored, later.restore(), browser.clock.pass(100)]);
     expect(only(later).phase).toBe("interrupted");
+    expect(browser.server.calls.slice(calls)).toEqual(["received"]);
+  });
+
+  it("keeps waiting what somebody adds or touches meanwhile", async () => {
+    const { browser, tab } = start();
+    await browser.clock.until(() => browser.server.calls.includes("putChunk"));
+    tab.pause(only(tab).id);
+    tab.hold();
+    const calls = browser.server.calls.length;
+    tab.resume(only(tab).id);
+    tab.add([publicFile(textFile("other.txt", CONTENT))]);
+    await browser.clock.pass(1000);
+    expect(tab.snapshot().uploads.map(({ phase }) => phase)).toEqual(["signedOut", "signedOut"]);
+    expect(browser.server.calls).toHaveLength(calls);
+    tab.letGo(null);
+    await browser.clock.until(() => tab.snapshot().totals.ready === 2, "both are ready");
   });
 
   it("is told when the key allows no uploads", async () => {

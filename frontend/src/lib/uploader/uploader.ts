@@ -26,7 +26,11 @@ export class Uploader implements UploaderControls {
   private readonly gate = new Gate(CHUNKS_AT_ONCE);
   private shown: UploaderSnapshot | null = null;
   private telling = false;
-  private restoring: Promise<void> | null = null;
+  private restoring: Promise<void> = Promise.resolve();
+  /** Of whoever is signed in, or was last; `null` while it is not known. */
+  private tenant: string | null = null;
+  /** Ends when they sign out. */
+  private visit = new AbortController();
   private readonly watcher: Watcher = { changed: () => this.changed(), sent: () => this.advance() };
 
   constructor(
@@ -35,18 +39,27 @@ export class Uploader implements UploaderControls {
   ) {}
 
   restore(): Promise<void> {
-    this.restoring ??= this.bringAllBack().finally(() => (this.restoring = null));
+    const work = () => this.bringAllBack();
+    // One after the other: what is asked about twice at a time would be here twice.
+    this.restoring = this.restoring.then(work, work);
     return this.restoring;
   }
 
   hold(): void {
+    this.visit.abort();
     for (const upload of this.uploads.values()) {
       if (UNDER_WAY.has(upload.phase)) upload.stop("signedOut", { kind: "signedOut" });
     }
   }
 
-  letGo(): void {
-    for (const upload of this.uploads.values()) if (upload.phase === "signedOut") upload.stop("waiting");
+  letGo(tenant: string | null): void {
+    if (this.visit.signal.aborted) this.visit = new AbortController();
+    this.tenant = tenant;
+    for (const upload of this.here()) {
+      upload.claim(tenant);
+      if (upload.phase === "signedOut") upload.stop("waiting");
+    }
+    this.changed();
     this.advance();
   }
 
@@ -54,7 +67,7 @@ export class Uploader implements UploaderControls {
     const now = this.ports.clock.now();
     for (const upload of added) {
       const id = this.newId();
-      this.uploads.set(id, new Upload(this.ports, this.gate, originOf(id, upload, now), this.watcher));
+      this.uploads.set(id, new Upload(this.ports, this.gate, originOf(id, upload, now, this.tenant), this.watcher));
       void this.lock(id);
     }
     this.changed();
@@ -74,11 +87,11 @@ export class Uploader implements UploaderControls {
   }
 
   pauseAll(): void {
-    for (const id of this.uploads.keys()) this.pause(id);
+    for (const { origin } of this.here()) this.pause(origin.id);
   }
 
   resumeAll(): void {
-    for (const id of this.uploads.keys()) this.resume(id);
+    for (const { origin } of this.here()) this.resume(origin.id);
   }
 
   async goOn(id: string, file?: File): Promise<void> {
@@ -118,15 +131,25 @@ export class Uploader implements UploaderControls {
 
   snapshot(): UploaderSnapshot {
     if (!this.shown) {
-      const uploads: UploadView[] = Array.from(this.uploads.values(), (upload) => upload.view());
+      const uploads: UploadView[] = this.here().map((upload) => upload.view());
       this.shown = { uploads, totals: totalsOf(uploads) };
     }
     return this.shown;
   }
 
+  /** All but those of another tenant than the one that is signed in. */
+  private here(): Upload[] {
+    return [...this.uploads.values()].filter(({ origin }) => this.isHere(origin));
+  }
+
+  private isHere({ tenant }: Pick<Remembered, "tenant">): boolean {
+    return (tenant ?? this.tenant) === this.tenant;
+  }
+
   /** Starts those whose turn it is. */
   private advance(): void {
-    for (const upload of this.uploads.values()) {
+    if (this.visit.signal.aborted) return this.hold();
+    for (const upload of this.here()) {
       const sending = [...this.running].filter(({ isSending }) => isSending).length;
       if (this.running.size >= AT_ONCE || sending >= SENDING_AT_ONCE) return;
       if (upload.phase !== "waiting" || this.running.has(upload)) continue;
@@ -140,19 +163,23 @@ export class Uploader implements UploaderControls {
   }
 
   private async bringAllBack(): Promise<void> {
-    const all = await this.ports.memory.all();
+    const { signal } = this.visit;
+    const all = (await this.ports.memory.all()).filter((remembered) => this.isHere(remembered));
     all.sort((one, other) => one.addedAt - other.addedAt);
-    await Promise.all(all.map((remembered) => this.bringBack(remembered)));
+    await Promise.all(all.map((remembered) => this.bringBack(remembered, signal)));
   }
 
   /** Shows an upload of an earlier visit, unless another tab has it or the server has forgotten it. */
-  private async bringBack(remembered: Remembered): Promise<void> {
+  private async bringBack(remembered: Remembered, signal: AbortSignal): Promise<void> {
     const { id } = remembered;
     if (this.uploads.has(id) || !(await this.lock(id))) return;
     try {
-      const seen = await this.ports.server.received(remembered.uploadId, new AbortController().signal);
-      const upload = new Upload(this.ports, this.gate, { ...remembered, file: null, credential: null }, this.watcher);
+      const seen = await this.ports.server.received(remembered.uploadId, signal);
+      signal.throwIfAborted();
+      const origin = { tenant: null, ...remembered, file: null, credential: null };
+      const upload = new Upload(this.ports, this.gate, origin, this.watcher);
       upload.restore(remembered, seen);
+      upload.claim(this.tenant);
       this.uploads.set(id, upload);
       // All bytes are there: nothing is needed of the person.
       if (seen.state !== "open") upload.stop("waiting");

@@ -1,6 +1,6 @@
 import type { Locks, Memory, Remembered } from "../ports";
 import { Uploader } from "../uploader";
-import type { NewUpload, UploadView } from "../types";
+import type { NewUpload, UploadPhase, UploadView } from "../types";
 import { FakeClock, FakeNetwork } from "./clock";
 import { FakeServer } from "./server";
 
@@ -68,4 +68,9 @@ export function only(uploader: Uploader): UploadView {
   const [view, ...others] = uploader.snapshot().uploads;
   if (!view || others.length > 0) throw new Error(`${others.length + 1} uploads`);
   return view;
+}
+
+/** Lets everything happen until the only upload of a tab is so far. */
+export function until(browser: FakeBrowser, tab: Uploader, phase: UploadPhase): Promise<void> {
+  return browser.clock.until(() => only(tab).phase === phase, `${phase} (it is ${only(tab).phase})`);
 }

@@ -6,6 +6,7 @@ export const CHUNK = 10;
 
 interface Kept {
   facts: OwnedFacts;
+  tenant: string;
   credential: Record<string, string> | null;
   chunks: Map<number, string>;
   fileId: string | null;
@@ -28,13 +29,15 @@ export class FakeServer implements Server {
   /** What it says instead of doing it. */
   refusal: (call: Call) => ApiError | null = () => null;
   latency = 5;
+  /** The tenant of whoever asks. */
+  caller = "acme";
 
   constructor(private readonly clock: Clock) {}
 
   init(facts: OwnedFacts, credential: Record<string, string> | null, signal: AbortSignal): Promise<Opened> {
     return this.request("init", signal, () => {
       const id = `upload-${this.uploads.size}`;
-      this.uploads.set(id, { facts, credential, chunks: new Map(), fileId: null });
+      this.uploads.set(id, { facts, tenant: this.caller, credential, chunks: new Map(), fileId: null });
       return { upload_id: id, chunk_size: CHUNK };
     });
   }
@@ -119,7 +122,7 @@ export class FakeServer implements Server {
 
   private find(id: string): Kept {
     const upload = this.uploads.get(id);
-    if (!upload) throw new ApiError("invalid", 422, [], NO_UPLOAD);
+    if (upload?.tenant !== this.caller) throw new ApiError("invalid", 422, [], NO_UPLOAD);
     return upload;
   }
 
