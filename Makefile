@@ -54,5 +54,6 @@ coverage:
 
 # Writes the committed description of the API anew.
 openapi:
-	cargo run --quiet --locked -- openapi >openapi.json
+	cargo build --quiet --locked --bin filemanager
+	target/debug/filemanager openapi >openapi.json
 	npm run --prefix frontend --silent types
