@@ -38,12 +38,12 @@ pub async fn fates(session: &mut impl Session, ids: &[UploadId]) -> Result<HashM
     let places = vec!["?"; ids.len()].join(", ");
     let sql = format!("SELECT id, state, storage_upload_id, expires_at FROM uploads WHERE id IN ({places})");
     let uploads: Vec<(Uuid, String, Option<String>, DateTime<Utc>)> = on!(session, c => {
-        let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
+        let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ids.len() == 1);
         ids.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(c).await
     })?;
     let sql = format!("SELECT upload_id, path, created_at FROM files WHERE upload_id IN ({places})");
     let files: Vec<(Uuid, String, DateTime<Utc>)> = on!(session, c => {
-        let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
+        let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ids.len() == 1);
         ids.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(c).await
     })?;
     let mut fates = HashMap::new();
