@@ -87,7 +87,7 @@ impl Visitor {
         let (request, bytes) = (service::chunk_frame(&upload)(0, size), self.payload.chunk(size));
         self.timed(connection.send(&request, &bytes)).await?.ok("a chunk")?;
         let file = self.timed(service::complete_one(&mut connection, &upload, size)).await?;
-        service::until_success(&mut connection, &file).await?;
+        service::until_success_at_leisure(&mut connection, &file).await?;
         self.timed(connection.get(&format!("/api/v1/file/get/{file}"))).await?.ok("get")?;
         let received = self.timed(connection.fetch(&format!("/api/v1/file/download/{file}"))).await?;
         self.timed(connection.delete(&format!("/api/v1/file/{file}"))).await?.ok("a deletion")?;

@@ -13,6 +13,9 @@ use crate::transfer::{self, Frame, Payload};
 const BOUNDARY: &str = "----speed-4f1c9b7e2a60d835";
 /// The pause between two questions whether a file is done.
 const POLL: Duration = Duration::from_millis(5);
+/// The same of a caller who has time, at first and at the most.
+const LEISURE: Duration = Duration::from_millis(25);
+const SLOWEST_POLL: Duration = Duration::from_secs(2);
 /// How long a file may take from complete on.
 const PATIENCE: Duration = Duration::from_mins(20);
 
@@ -152,15 +155,27 @@ async fn promise(connection: &mut Connection, upload: &str, shape: &Shape) -> Re
     Ok(Stored { id: text("id")?, path: text("path")? })
 }
 
-/// Waits until a file can be downloaded.
+/// Waits until a file can be downloaded, as closely as it takes to measure that.
 pub async fn until_success(connection: &mut Connection, file: &str) -> Result<()> {
+    poll(connection, file, |_| POLL).await
+}
+
+/// The same as callers do it who have time: the longer it takes the more seldom they ask, so that a crowd of them does not
+/// keep the service busy with nothing but that.
+pub async fn until_success_at_leisure(connection: &mut Connection, file: &str) -> Result<()> {
+    poll(connection, file, |waited| waited.clamp(LEISURE, SLOWEST_POLL)).await
+}
+
+/// Asks until a file can be downloaded; the pause before the next question depends on how long one has waited.
+async fn poll(connection: &mut Connection, file: &str, pause: fn(Duration) -> Duration) -> Result<()> {
     let path = format!("/api/v1/file/status/{file}");
-    let deadline = Instant::now() + PATIENCE;
+    let begun = Instant::now();
     loop {
+        let waited = begun.elapsed();
         let data = data(&connection.get(&path).await?.ok("status")?.body)?;
         match data["status"].as_str() {
             Some("SUCCESS") => return Ok(()),
-            Some("PENDING" | "STARTED") if Instant::now() < deadline => tokio::time::sleep(POLL).await,
+            Some("PENDING" | "STARTED") if waited < PATIENCE => tokio::time::sleep(pause(waited)).await,
             _ => bail!("a file did not get to SUCCESS: {data}"),
         }
     }
