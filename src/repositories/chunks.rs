@@ -211,8 +211,8 @@ pub async fn adopt(
              VALUES {rows}"
         );
         on!(session, c => {
-            // Nothing but the number of rows is made up here.
-            let mut insert = sqlx::query(AssertSqlSafe(sql));
+            // Nothing but the number of rows is made up here, and one number alone is worth keeping prepared.
+            let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(batch.len() == ROWS_AT_ONCE);
             for chunk in batch {
                 insert = insert.bind(upload.0).bind(chunk.index.get()).bind(Uuid::nil()).bind(now);
                 insert = insert.bind(chunk.size).bind(chunk.crc.map(u64::cast_signed)).bind(&chunk.receipt);

@@ -156,13 +156,18 @@ pub async fn set_crc(session: &mut impl Session, id: FileId, crc: u64) -> Result
     execute!(session, "UPDATE files SET checksum = ? WHERE id = ?", crc.cast_signed(), id.0).map(drop)
 }
 
+/// How many places the statement of [`progress`] has: one of few lengths, so that few statements are kept prepared.
+const LENGTHS: [usize; 4] = [1, 10, 100, 500];
+
 /// How far these files are; those that are gone are left out.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn progress(session: &mut impl Session, ids: &[FileId]) -> Result<Vec<(FileId, Progress)>, RepositoryError> {
-    let places = vec!["?"; ids.len()].join(", ");
-    let sql = format!("SELECT id, status, error, updated_at FROM files WHERE id IN ({places})");
+    let places = LENGTHS.into_iter().find(|length| *length >= ids.len()).unwrap_or(ids.len());
+    let sql = format!("SELECT id, status, error, updated_at FROM files WHERE id IN ({})", vec!["?"; places].join(", "));
+    // Places that are left over have the last one again.
+    let ids = ids.iter().chain(ids.last().into_iter().cycle()).take(places);
     let rows: Vec<(Uuid, String, Option<String>, DateTime<Utc>)> = on!(session, c => {
         // Nothing but the number of places is made up here.
         let mut query = sqlx::query_as(AssertSqlSafe(sql));

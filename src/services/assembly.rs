@@ -151,11 +151,13 @@ impl AssemblyService {
             let chunks = chunks::stored(&mut database, id).await?;
             (upload, chunks, uploads::deleted_object(&mut database, id).await?)
         };
-        if let Some(object) = object {
-            self.ports.storage.delete(&object).await?;
+        if let Some(object) = &object {
+            self.ports.storage.delete(object).await?;
             failpoint::reach("remove.object");
         }
-        self.ports.storage.discard(&gathering(&upload), &chunks, None).await?;
+        // What nobody has acknowledged would have to be looked for, which some stores do by going through all that they
+        // have and had: that is left to the reconciler, which goes through it once for all files.
+        self.ports.storage.discard(&gathering(&upload), &chunks, object.as_ref()).await?;
         failpoint::reach("remove.staged");
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
         Ok(uploads::delete(&mut database, id).await?)
