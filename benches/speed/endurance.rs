@@ -18,8 +18,10 @@ use crate::service;
 use crate::table::{Row, Target};
 use crate::transfer::{MIB, Payload};
 
-/// How long the peak is looked for, and how many callers do so.
-const PEAK: Duration = Duration::from_mins(1);
+/// How long the peak is looked for, but no longer than the load lasts; the last sixth of it counts. A store may begin late
+/// to do what it was asked for: Garage deletes bytes ten minutes after their object, and takes fewer requests from then on.
+const PEAK: Duration = Duration::from_mins(12);
+/// How many callers look for it.
 const CALLERS: usize = 16;
 const SHARE: f64 = 0.8;
 /// The parts of the time that are compared with the first one.
@@ -114,9 +116,9 @@ pub async fn load(bench: &Bench, minutes: u32) -> Result<Vec<Row>> {
     let garage = Garage::start(bench.folder()).await?;
     let deployment = Deployment::full(bench.folder(), &garage).await?;
     let worker = deployment.worker.as_ref().context("the full deployment has a worker")?;
-    let rate = peak(bench, deployment.address).await?;
-    eprintln!("endurance: {rate:.1} visits/s at the most; {minutes} minutes at {:.1}", rate * SHARE);
     let time = Duration::from_secs(u64::from(minutes) * 60);
+    let rate = peak(bench, deployment.address, PEAK.min(time)).await?;
+    eprintln!("endurance: {rate:.1} visits/s at the most; {minutes} minutes at {:.1}", rate * SHARE);
     let visitor = Visitor::new(bench, deployment.address, time);
     let book = Arc::clone(&visitor.book);
     let watching = tokio::spawn({
@@ -134,25 +136,27 @@ pub async fn load(bench: &Bench, minutes: u32) -> Result<Vec<Row>> {
 }
 
 /// Visits a second that the service takes when it is asked as fast as it answers.
-async fn peak(bench: &Bench, address: SocketAddr) -> Result<f64> {
-    let visitor = Visitor::new(bench, address, PEAK);
+async fn peak(bench: &Bench, address: SocketAddr, time: Duration) -> Result<f64> {
+    let visitor = Visitor::new(bench, address, time);
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let visitor = visitor.clone();
         callers.spawn(async move {
             let mut number = caller;
-            while visitor.begun.elapsed() < PEAK {
+            while visitor.begun.elapsed() < time {
                 visitor.clone().visit(number).await;
                 number += 1;
             }
         });
     }
+    tokio::time::sleep(time * 5 / 6).await;
+    let (settled, before) = (visitor.begun.elapsed(), lock(&visitor.book).visits);
     callers.join_all().await;
     let (elapsed, book) = (visitor.begun.elapsed(), lock(&visitor.book));
     if let Some(failure) = book.failures.first() {
         bail!("a visit failed: {failure}");
     }
-    Ok(real(book.visits) / elapsed.as_secs_f64())
+    Ok(real(book.visits - before) / elapsed.saturating_sub(settled).as_secs_f64())
 }
 
 /// Sends visitors at that rate, whether or not those before are back.
