@@ -12,6 +12,9 @@ use crate::domain::{
     AppointmentId, ContentType, Credential, Detail, FileId, FileName, FoundType, ObjectLocation, UploadId, UserId,
 };
 
+/// How many places the statement of [`progress`] has: one of few lengths, so that few statements are kept prepared.
+const LENGTHS: [usize; 4] = [1, 10, 100, 500];
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
@@ -155,9 +158,6 @@ pub async fn set_found_type(session: &mut impl Session, id: FileId, found: &Foun
 pub async fn set_crc(session: &mut impl Session, id: FileId, crc: u64) -> Result<(), RepositoryError> {
     execute!(session, "UPDATE files SET checksum = ? WHERE id = ?", crc.cast_signed(), id.0).map(drop)
 }
-
-/// How many places the statement of [`progress`] has: one of few lengths, so that few statements are kept prepared.
-const LENGTHS: [usize; 4] = [1, 10, 100, 500];
 
 /// How far these files are; those that are gone are left out.
 ///
