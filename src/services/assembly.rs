@@ -42,13 +42,13 @@ impl AssemblyService {
         let (file, upload, chunks) = match self.load(FileId(job.subject)).await {
             Ok(Some(loaded)) => loaded,
             // It was deleted meanwhile; what there is in the store has a job of its own.
-            Ok(None) => return JobOutcome::Done { debris: false, crc: None },
+            Ok(None) => return JobOutcome::Done,
             Err(error) => return JobOutcome::Retry(error.into()),
         };
         match self.try_assemble(job, &file, &upload, &chunks).await {
             Ok(crc) => {
                 let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
-                JobOutcome::Done { debris, crc }
+                JobOutcome::Made { upload: upload.id, debris, crc: crc.filter(|_| file.crc.is_none()) }
             }
             Err(Unproven::Storage(error)) if job.was_begun_before() && job.attempts <= DOUBTFUL_ATTEMPTS => {
                 JobOutcome::Retry(error.into())
@@ -127,7 +127,7 @@ impl AssemblyService {
     /// Removes everything of an upload but its finished object. An upload that goes on is left alone.
     pub async fn discard(&self, job: &ClaimedJob) -> JobOutcome {
         match self.try_discard(UploadId(job.subject)).await {
-            Ok(()) => JobOutcome::Done { debris: false, crc: None },
+            Ok(()) => JobOutcome::Done,
             Err(cause) => JobOutcome::Insist(cause),
         }
     }
@@ -135,7 +135,7 @@ impl AssemblyService {
     /// Removes everything that is in the store of a deleted file.
     pub async fn remove(&self, job: &ClaimedJob) -> JobOutcome {
         match self.try_remove(FileId(job.id.0), UploadId(job.subject)).await {
-            Ok(()) => JobOutcome::Done { debris: false, crc: None },
+            Ok(()) => JobOutcome::Done,
             Err(cause) => JobOutcome::Insist(cause),
         }
     }

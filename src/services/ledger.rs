@@ -83,10 +83,14 @@ pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
 #[derive(Debug)]
 pub enum JobOutcome {
     /// It did what it was for.
-    Done {
+    Done,
+    /// It made the object of a file.
+    Made {
+        /// Of which upload.
+        upload: UploadId,
         /// Whether the upload left something behind in the store.
         debris: bool,
-        /// The CRC of the whole file, if the job was about one and it is known.
+        /// The CRC of the whole file, if it has come to be known.
         crc: Option<u64>,
     },
     /// It may work later.
@@ -193,11 +197,10 @@ impl Ledger {
     async fn write(&self, tx: &mut Transaction, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
         let of_file = job.kind == assemble_file::NAME;
         match outcome {
-            JobOutcome::Done { debris, crc } => {
-                if !jobs::end(tx, job, Ending::Done).await? {
-                    return Ok(Written::Lost);
-                }
-                Ok(Written::Done(if of_file { self.finish_file(tx, job, *debris, *crc).await? } else { None }))
+            JobOutcome::Done | JobOutcome::Made { .. } if !jobs::end(tx, job, Ending::Done).await? => Ok(Written::Lost),
+            JobOutcome::Done => Ok(Written::Done(None)),
+            JobOutcome::Made { upload, debris, crc } => {
+                Ok(Written::Done(self.finish_file(tx, job, *upload, *debris, *crc).await?))
             }
             JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => {
                 self.fail(tx, job, GIVEN_UP, &cause.text).await
@@ -217,24 +220,27 @@ impl Ledger {
         }
     }
 
-    /// Makes the file downloadable; the job that removes what its upload left behind, if there is anything.
+    /// Makes the file downloadable, if it was not deleted meanwhile; the job that removes what its upload left behind, if
+    /// there is anything.
     async fn finish_file(
         &self,
         tx: &mut Transaction,
         job: &ClaimedJob,
+        upload: UploadId,
         debris: bool,
         crc: Option<u64>,
     ) -> Result<Option<ClaimedJob>, RepositoryError> {
-        set_status(tx, job, FileStatus::Success, None).await?;
-        let Some(file) = files::find(tx, FileId(job.subject)).await? else { return Ok(None) };
-        if let Some(crc) = crc.filter(|_| file.crc.is_none()) {
-            files::set_crc(tx, file.id, crc).await?;
+        if !set_status(tx, job, FileStatus::Success, None).await? {
+            return Ok(None);
         }
-        uploads::set_state(tx, file.upload_id, UploadState::Completing, UploadState::Completed).await?;
+        if let Some(crc) = crc {
+            files::set_crc(tx, FileId(job.subject), crc).await?;
+        }
+        uploads::set_state(tx, upload, UploadState::Completing, UploadState::Completed).await?;
         if !debris {
             return Ok(None);
         }
-        let discard = discard_of(file.upload_id, &job.trace_id);
+        let discard = discard_of(upload, &job.trace_id);
         jobs::insert_claimed(tx, &discard, now() + lasting(self.lease)).await.map(Some)
     }
 
