@@ -159,6 +159,25 @@ async fn what_is_missing_is_damage_and_no_object(store: &SharedStorage) {
     assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_staged_chunk_that_was_cut_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = s3_store(&folder, None).await;
+    store.prepare().await.unwrap();
+    for left in [0, 9] {
+        let mut fixture = Fixture::new(&store, Some(Visibility::Private));
+        fixture.put(bytes(10, 1)).await;
+        let key = fixture.chunks[0].receipt.split_once(' ').unwrap().1;
+        let cut = fixture.content[..left].to_vec();
+        let bucket = store.bucket_name(Visibility::Private);
+        s3::client().await.put_object().bucket(bucket).key(key).body(cut.into()).send().await.unwrap();
+        fixture.chunks[0].crc = Some(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &fixture.content));
+        let assembly = fixture.assembly(Visibility::Private, false);
+        let outcome = store.assemble(&fixture.gathering, &fixture.chunks, &assembly).await;
+        assert!(matches!(outcome, Err(StorageError::Damaged(_))), "{left} bytes left");
+    }
+}
+
 /// A node was killed between the store's word and its own: no row tells of what is there.
 async fn what_nobody_acknowledged_goes_with_an_upload_that_is_given_up(store: &SharedStorage) {
     let mut fixture = Fixture::new(store, Some(Visibility::Private));

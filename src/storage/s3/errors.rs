@@ -34,7 +34,8 @@ where
     let text = in_words(&error);
     match (status, code.as_str()) {
         (Some(507), _) | (_, "XMinioStorageFull" | "QuotaExceeded" | "EntityTooLarge") => StorageError::Full(text),
-        (_, "InvalidPart" | "InvalidPartOrder") => StorageError::Damaged(text),
+        // No range is asked for that lies outside of what was acknowledged.
+        (_, "InvalidPart" | "InvalidPartOrder" | "InvalidRange") => StorageError::Damaged(text),
         (_, "SlowDown" | "RequestTimeout" | "RequestTimeTooSkewed") => StorageError::Unavailable(text),
         (Some(400..=499), _) => StorageError::Refused(text),
         _ => StorageError::Unavailable(text),
