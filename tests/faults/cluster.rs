@@ -31,7 +31,7 @@ impl Cluster {
     /// A deployment that is not started yet. `safeguard_off` is what its processes do without.
     pub async fn new(servers: &Arc<Servers>, safeguard_off: Option<&str>) -> Self {
         let name = format!("faults{}", Uuid::new_v4().simple());
-        let mut connection = servers.mysql(None).await.expect("the database answers");
+        let mut connection = servers.mysql(None).await;
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
         let local = |port: u16| format!("127.0.0.1:{port}");
         let database = Proxy::to(local(servers.database.port)).await;
@@ -119,7 +119,7 @@ impl Cluster {
     }
 
     /// The database, past all faults.
-    pub async fn rows(&self) -> Result<MySqlConnection, sqlx::Error> {
+    pub async fn rows(&self) -> MySqlConnection {
         self.servers.mysql(Some(&self.name)).await
     }
 

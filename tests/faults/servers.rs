@@ -106,7 +106,7 @@ impl Servers {
     }
 
     async fn prepare(&self) {
-        self.database_answers().await;
+        self.mysql(None).await;
         if let Some(store) = &self.store {
             configure_garage(store).await;
         }
@@ -133,7 +133,7 @@ impl Servers {
 
     pub async fn restart_database(&self) {
         self.database.start();
-        self.database_answers().await;
+        self.mysql(None).await;
     }
 
     pub async fn restart_broker(&self) {
@@ -146,17 +146,16 @@ impl Servers {
         if self.store.is_some() { (S3_KEY, S3_SECRET) } else { (s3::ACCESS_KEY, s3::SECRET_KEY) }
     }
 
-    /// A connection to the database server that no fault is on.
-    pub async fn mysql(&self, database: Option<&str>) -> Result<MySqlConnection, sqlx::Error> {
+    /// A connection to the database server that no fault is on, once it answers: on a machine that does much else it is
+    /// slow at times.
+    pub async fn mysql(&self, database: Option<&str>) -> MySqlConnection {
         let options = MySqlConnectOptions::new().host("127.0.0.1").port(self.database.port).username(USER);
         let options = options.password(USER);
         let options = if let Some(name) = database { options.database(name) } else { options };
-        let connected = timeout(ANSWER, MySqlConnection::connect_with(&options)).await;
-        connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-    }
-
-    async fn database_answers(&self) {
-        eventually("MariaDB answers", async || self.mysql(None).await.ok()).await;
+        eventually("MariaDB answers", async || {
+            timeout(ANSWER, MySqlConnection::connect_with(&options)).await.ok()?.ok()
+        })
+        .await
     }
 
     async fn store_answers(&self) {

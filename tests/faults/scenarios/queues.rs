@@ -93,7 +93,7 @@ pub async fn frozen(run: Run) -> String {
 
 /// State and epoch of the job that makes a file.
 async fn job(cluster: &Cluster, file: &str) -> (String, i64) {
-    let mut rows = cluster.rows().await.expect("the database answers");
+    let mut rows = cluster.rows().await;
     let sql = "SELECT state, epoch FROM jobs WHERE subject = ? AND kind = 'assemble_file'";
     let id: Uuid = file.parse().unwrap();
     sqlx::query_as(sql).bind(id).fetch_one(&mut rows).await.expect("a job")
@@ -129,7 +129,7 @@ pub async fn duplicates(run: Run) -> String {
                 "one of a hundred completes: {status} {body}"
             );
         }
-        let mut rows = cluster.rows().await.expect("the database answers");
+        let mut rows = cluster.rows().await;
         let job: Uuid = sqlx::query_scalar("SELECT id FROM jobs WHERE subject = ? AND kind = 'assemble_file'")
             .bind(file.parse::<Uuid>().unwrap())
             .fetch_one(&mut rows)
