@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,9 +50,20 @@ use crate::storage::s3::S3Storage;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const SLOWEST_RETRY: Duration = Duration::from_secs(10);
 
-/// What the routes work with. Cheap to clone.
+/// What the routes work with. A handle, because each layer and each route has one of its own for each request.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<ApiParts>);
+
+impl Deref for ApiState {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.0
+    }
+}
+
+/// The services behind the routes, and what is set for them.
+pub struct ApiParts {
     /// Who calls.
     pub access: AccessService,
     /// API keys.
@@ -153,7 +165,7 @@ impl App {
             self.config.uploads.download_url_ttl,
         );
         let files = FileService::new(self.ports.clone(), announcer.clone(), links.clone(), self.audit());
-        Ok(ApiState {
+        Ok(ApiState(Arc::new(ApiParts {
             access: AccessService::new(self.config.access.keys.then(|| keys.clone()), jwt, upload_tokens.clone()),
             keys,
             tenants: self.tenants(),
@@ -181,7 +193,7 @@ impl App {
             limits: self.config.limits,
             prepared: self.prepared.clone(),
             stages: self.stages.clone(),
-        })
+        })))
     }
 
     /// What a worker works with.

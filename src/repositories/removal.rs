@@ -65,9 +65,9 @@ pub struct Kinds {
     pub removing: &'static str,
 }
 
-/// Deletes these files and inserts a job for each that removes what is in the store. The job bears the file's identifier
-/// and its subject is the upload; and notes who did it. Those jobs; files that are gone already have none. The transaction must not have read
-/// anything before, so that it sees what others have deleted.
+/// Deletes these files, notes who did it, and inserts a job for each that removes what is in the store. The job bears the
+/// file's identifier, and its subject is the upload. Those jobs; files that are gone already have none. The transaction
+/// must not have read anything before, so that it sees what others have deleted.
 ///
 /// # Errors
 /// Those of the database.

@@ -14,6 +14,7 @@ use super::errors::ApiError;
 use super::origin::Origin;
 use super::rates::Rates;
 use super::rules::{self, Rule};
+use crate::app::ApiState;
 use crate::domain::Caller;
 use crate::services::access::{AccessError, AccessService};
 
@@ -24,7 +25,7 @@ const SCHEMES: [&str; 2] = ["bearer", "api_key"];
 
 /// Lets a request in, with who calls as an extension, or refuses it.
 pub(super) async fn authorize(
-    State((access, rates)): State<(AccessService, Rates)>,
+    State((state, rates)): State<(ApiState, Rates)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -36,7 +37,7 @@ pub(super) async fn authorize(
     }
     let address = parts.extensions.get::<Origin>().map(|origin| origin.0);
     let admitted = match rates.check_address(address) {
-        Ok(()) => admitted(&access, rule, &parts).await,
+        Ok(()) => admitted(&state.access, rule, &parts).await,
         Err(error) => Err(error),
     };
     let caller = match admitted.and_then(|caller| rates.check_caller(&caller).map(|()| caller)) {

@@ -71,8 +71,8 @@ pub(super) async fn events(
     if over {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let events =
-        Sse::new(changes(progress, known, state.stages.closing)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    let events = Sse::new(changes(progress, known, state.stages.closing.clone()))
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(([UNBUFFERED], events).into_response())
 }
 

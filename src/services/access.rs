@@ -44,8 +44,8 @@ impl AccessService {
         self.keys.is_none() && self.jwt.is_none()
     }
 
-    /// Who shows this credential, to do what takes the scope `wanted`. An upload token counts even where anyone may do anything, so that pages work alike
-    /// everywhere.
+    /// Who shows this credential, to do what takes the scope `wanted`. An upload token counts even where anyone may do
+    /// anything, so that pages work alike everywhere.
     ///
     /// # Errors
     /// [`AccessError::NotValid`], whatever the reason, and [`AccessError::Failed`].

@@ -79,9 +79,9 @@ impl AssemblyService {
             repeated: job.was_begun_before(),
         };
         failpoint::reach("assemble.begun");
-        self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
+        let made = self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
         failpoint::reach("assemble.made");
-        let crc = proof::prove(&self.ports.storage, file).await?;
+        let crc = proof::prove(&self.ports.storage, file, made).await?;
         self.look(file).await?;
         Ok(crc)
     }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::file::File;
 use crate::domain::{Checksum, FoundType};
-use crate::storage::{SharedStorage, StorageError};
+use crate::storage::{ObjectStat, SharedStorage, StorageError};
 
 /// What is told of a file whose stored bytes are not the ones that came in.
 pub(super) const DAMAGED: &str = "The stored bytes are not the ones that were sent. Please upload the file again.";
@@ -66,8 +66,16 @@ pub(super) fn check_claim(file: &File, crc: Option<u64>) -> Result<(), Unproven>
 
 /// Proves that the file's object is what was sent; its CRC, if that is known. The object is read only where the caller's
 /// checksum cannot be compared otherwise.
-pub(super) async fn prove(storage: &SharedStorage, file: &File) -> Result<Option<u64>, Unproven> {
-    let object = storage.stat(&file.location).await?.ok_or(Unproven::Missing)?;
+/// `made` is what is known of the object since it was made; without it the store is asked.
+pub(super) async fn prove(
+    storage: &SharedStorage,
+    file: &File,
+    made: Option<ObjectStat>,
+) -> Result<Option<u64>, Unproven> {
+    let object = match made {
+        Some(object) => object,
+        None => storage.stat(&file.location).await?.ok_or(Unproven::Missing)?,
+    };
     same("the object's size", file.size, object.size, false)?;
     if let (Some(ours), Some(stored)) = (file.crc, object.crc) {
         same("the store's checksum", Checksum::Crc64Nvme(ours), Checksum::Crc64Nvme(stored), false)?;

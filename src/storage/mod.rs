@@ -155,13 +155,14 @@ pub trait Storage: Send + Sync + 'static {
     /// What came in by such links, beside the chunks that were acknowledged.
     async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError>;
 
-    /// Makes one object of all chunks, which are in order and complete.
+    /// Makes one object of all chunks, which are in order and complete; what it is, where the store took all of it in one
+    /// call that says what it must be. Else [`Storage::stat`] tells.
     async fn assemble(
         &self,
         gathering: &Gathering,
         chunks: &[StoredChunk],
         assembly: &Assembly,
-    ) -> Result<(), StorageError>;
+    ) -> Result<Option<ObjectStat>, StorageError>;
 
     /// Whether [`Storage::discard`] has anything to do after these chunks were assembled at `target`.
     fn leaves_debris(&self, gathering: &Gathering, chunks: &[StoredChunk], target: &ObjectLocation) -> bool;

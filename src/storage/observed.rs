@@ -106,7 +106,7 @@ impl Storage for ObservedStorage {
         gathering: &Gathering,
         chunks: &[StoredChunk],
         assembly: &Assembly,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<ObjectStat>, StorageError> {
         seen("assemble", self.0.assemble(gathering, chunks, assembly)).await
     }
 

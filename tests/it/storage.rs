@@ -15,6 +15,7 @@ use filemanager::storage::{Assembly, Gathering, LinkOptions, SharedStorage, Stor
 use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{bytes, s3};
 
 const MIB: usize = 1024 * 1024;
@@ -72,10 +73,17 @@ impl Fixture {
 
     async fn assemble(&self, bucket: Visibility, repeated: bool) -> ObjectLocation {
         let assembly = self.assembly(bucket, repeated);
-        self.store.assemble(&self.gathering, &self.chunks, &assembly).await.unwrap();
+        let made = self.store.assemble(&self.gathering, &self.chunks, &assembly).await.unwrap();
         assert_eq!(self.store.stat(&assembly.target).await.unwrap().unwrap().size, assembly.size);
+        if let Some(made) = made {
+            assert_eq!((made.size, made.crc), (assembly.size, Some(crc(&self.content))));
+        }
         assembly.target
     }
+}
+
+fn crc(content: &[u8]) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, content)
 }
 
 async fn read(store: &SharedStorage, location: &ObjectLocation) -> Vec<u8> {
@@ -171,11 +179,31 @@ async fn a_staged_chunk_that_was_cut_is_damage() {
         let cut = fixture.content[..left].to_vec();
         let bucket = store.bucket_name(Visibility::Private);
         s3::client().await.put_object().bucket(bucket).key(key).body(cut.into()).send().await.unwrap();
-        fixture.chunks[0].crc = Some(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &fixture.content));
+        fixture.chunks[0].crc = Some(crc(&fixture.content));
         let assembly = fixture.assembly(Visibility::Private, false);
         let outcome = store.assemble(&fixture.gathering, &fixture.chunks, &assembly).await;
         assert!(matches!(outcome, Err(StorageError::Damaged(_))), "{left} bytes left");
     }
+}
+
+/// The store is not asked what a small file is after it was made: it must have compared it when it came.
+#[tokio::test]
+async fn a_bit_that_flips_on_the_way_into_a_small_file_makes_none() {
+    const CONTENT: &[u8] = b"few bytes, and each of them counts";
+    let folder = tempfile::tempdir().unwrap();
+    let (endpoint, ..) = s3::endpoint().await;
+    let proxy = Proxy::to(endpoint.trim_start_matches("http://")).await;
+    let store = s3_store_at(&format!("http://127.0.0.1:{}", proxy.port), &folder, None).await;
+    store.prepare().await.unwrap();
+    let mut fixture = Fixture::new(&store, Some(Visibility::Private));
+    fixture.put(CONTENT.to_vec()).await;
+    let assembly = fixture.assembly(Visibility::Private, false);
+    proxy.set(Fault::Flips(CONTENT));
+    assert!(store.assemble(&fixture.gathering, &fixture.chunks, &assembly).await.is_err());
+    assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
+    proxy.open();
+    let location = fixture.assemble(Visibility::Private, true).await;
+    assert!(read(&store, &location).await == CONTENT);
 }
 
 /// A node was killed between the store's word and its own: no row tells of what is there.
@@ -204,9 +232,14 @@ async fn the_contract(store: SharedStorage) {
 }
 
 async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
-    let (endpoint, access_key, secret_key) = s3::endpoint().await;
+    let (endpoint, ..) = s3::endpoint().await;
+    s3_store_at(&endpoint, folder, public_url).await
+}
+
+async fn s3_store_at(endpoint: &str, folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
+    let (_, access_key, secret_key) = s3::endpoint().await;
     let config = S3Config {
-        public_url: public_url.unwrap_or(&endpoint).parse().unwrap(),
+        public_url: public_url.unwrap_or(endpoint).parse().unwrap(),
         endpoint: endpoint.parse().unwrap(),
         region: "us-east-1".into(),
         access_key,

@@ -147,13 +147,14 @@ impl Storage for DirectoryStorage {
         gathering: &Gathering,
         chunks: &[StoredChunk],
         assembly: &Assembly,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<ObjectStat>, StorageError> {
         let (staging, compacted) = (self.staging(gathering.upload), self.compacted(gathering.upload));
         let target = self.object(&assembly.target);
         let pieces: Vec<(u64, u64)> =
             chunks.iter().map(|chunk| (offset(gathering, chunk.index), chunk.size.cast_unsigned())).collect();
         let size = assembly.size.cast_unsigned();
-        in_files(move || assemble(&staging, &compacted, &target, &pieces, size)).await
+        in_files(move || assemble(&staging, &compacted, &target, &pieces, size)).await?;
+        Ok(None)
     }
 
     fn leaves_debris(&self, _: &Gathering, _: &[StoredChunk], _: &ObjectLocation) -> bool {

@@ -17,7 +17,7 @@ use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
 use crate::domain::{ObjectLocation, Visibility};
 use crate::failpoint;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{ObjectStat, Storage, StorageError};
 
 /// The most bytes that one copy can move (Amazon S3 API, `CopyObject`).
 const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
@@ -36,17 +36,17 @@ pub(super) struct Assembler<'a> {
 }
 
 impl Assembler<'_> {
-    pub(super) async fn run(&self, chunks: &[StoredChunk]) -> Result<(), StorageError> {
+    pub(super) async fn run(&self, chunks: &[StoredChunk]) -> Result<Option<ObjectStat>, StorageError> {
         let target = &self.assembly.target;
         if self.assembly.repeated {
             if self.is_whole(target, self.assembly.size).await? && self.gathering.target != *target {
-                return Ok(());
+                return Ok(None);
             }
             self.abort_strangers(target).await?;
         }
         match plan(chunks)? {
-            Plan::Empty => self.put_empty().await,
-            Plan::Move { segment } => self.move_small(&segment).await,
+            Plan::Empty => self.put_empty().await?,
+            Plan::Move { segment } => return self.move_small(&segment).await.map(Some),
             Plan::Complete { mut parts, tail } => {
                 if !(self.assembly.repeated && self.is_whole(&self.gathering.target, self.assembly.size).await?) {
                     if let Some((number, segment)) = tail {
@@ -56,16 +56,17 @@ impl Assembler<'_> {
                     self.complete(&self.gathering.target, begun(self.gathering)?, &parts, self.assembly.size).await?;
                     failpoint::reach("assemble.completed");
                 }
-                self.settle().await
+                self.settle().await?;
             }
             Plan::Rewrite { parts, segments } => {
                 if self.try_small_parts(&parts, &segments).await? {
-                    self.settle().await
+                    self.settle().await?;
                 } else {
-                    self.rewrite(&parts, &segments).await
+                    self.rewrite(&parts, &segments).await?;
                 }
             }
         }
+        Ok(None)
     }
 
     /// Brings what was completed at the gathering's place to its final one, by the store itself.
@@ -101,15 +102,18 @@ impl Assembler<'_> {
     }
 
     /// Brings the only chunk, which is small, to the final place. Read and not copied, because only so can its bytes be
-    /// compared with those that were acknowledged.
-    async fn move_small(&self, chunk: &Segment) -> Result<(), StorageError> {
+    /// compared with those that were acknowledged. The store takes them all or refuses them: the call is signed with their
+    /// SHA-256 (AWS Signature Version 4, `x-amz-content-sha256`).
+    async fn move_small(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
         let (body, witness) = self.staged(chunk).await?;
         let bytes = body.blocks.try_collect::<Vec<_>>().await?.concat();
-        witness.confirm("the chunk", chunk.crc)?;
+        let crc = witness.confirm("the chunk", chunk.crc)?;
+        let size = bytes.len() as u64;
         let target = &self.assembly.target;
         let request = self.store.calls.put_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
         let request = request.content_type(self.assembly.content_type.as_str()).body(bytes.into());
-        request.send().await.map(drop).map_err(errors::failed)
+        request.send().await.map_err(errors::failed)?;
+        Ok(ObjectStat { size: size.cast_signed(), crc: Some(crc) })
     }
 
     /// The bytes of a small chunk, and who watches them.
@@ -261,7 +265,7 @@ impl Assembler<'_> {
                 }
             }
         }
-        let outcome = outcome.and_then(|()| witness.confirm("the file", self.assembly.crc));
+        let outcome = outcome.and_then(|()| witness.confirm("the file", self.assembly.crc).map(drop));
         failpoint::reach("rewrite.written");
         self.complete_or_abort(&upload, outcome.map(|()| written)).await
     }

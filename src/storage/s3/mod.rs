@@ -218,7 +218,7 @@ impl Storage for S3Storage {
         gathering: &Gathering,
         chunks: &[StoredChunk],
         assembly: &Assembly,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<ObjectStat>, StorageError> {
         assemble::Assembler { store: self, gathering, assembly }.run(chunks).await
     }
 

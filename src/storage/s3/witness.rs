@@ -44,17 +44,17 @@ impl Witness {
         self.with(|seen| seen.missing.take()).map_or(of_store, StorageError::NotFound)
     }
 
-    /// Compares all that went by with the CRC that was taken when it came in, if that is known.
+    /// Compares all that went by with the CRC that was taken when it came in, if that is known; the CRC of what went by.
     ///
     /// # Errors
     /// [`StorageError::Damaged`].
-    pub(super) fn confirm(&self, what: &str, acknowledged: Option<u64>) -> Result<(), StorageError> {
+    pub(super) fn confirm(&self, what: &str, acknowledged: Option<u64>) -> Result<u64, StorageError> {
         let found = self.with(|seen| seen.crc.finalize());
         match acknowledged {
             Some(crc) if crc != found => {
                 Err(StorageError::Damaged(format!("the CRC of {what} is {found:016x} instead of {crc:016x}")))
             }
-            _ => Ok(()),
+            _ => Ok(found),
         }
     }
 }

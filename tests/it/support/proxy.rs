@@ -28,6 +28,8 @@ pub enum Fault {
     BlackHole,
     /// Requests arrive, and each is reset when its answer comes.
     LostAnswers,
+    /// A bit of these bytes arrives as its opposite wherever a request has them.
+    Flips(&'static [u8]),
 }
 
 pub struct Proxy {
@@ -124,7 +126,12 @@ async fn pump(
                 passed += length;
                 continue;
             }
-            Fault::None | Fault::LostAnswers => {}
+            Fault::Flips(bytes) if !answers => {
+                if let Some(place) = block[..length].windows(bytes.len()).position(|window| window == bytes) {
+                    block[place] ^= 1;
+                }
+            }
+            Fault::None | Fault::LostAnswers | Fault::Flips(_) => {}
         }
         to.write_all(&block[..length]).await?;
         passed += length;
