@@ -155,8 +155,8 @@ pub trait Storage: Send + Sync + 'static {
     /// What came in by such links, beside the chunks that were acknowledged.
     async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError>;
 
-    /// Makes one object of all chunks, which are in order and complete; what it is, where the store took all of it in one
-    /// call that says what it must be. Else [`Storage::stat`] tells.
+    /// Makes one object of all chunks, which are in order and complete; what it is, where it was read when it was made. Else
+    /// [`Storage::stat`] tells.
     async fn assemble(
         &self,
         gathering: &Gathering,

@@ -18,7 +18,7 @@ async fn open(api: &Service, first: &str) -> TcpStream {
 }
 
 /// All that the server says until it closes the connection, or resets it.
-async fn rest(stream: &mut TcpStream) -> String {
+async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
@@ -41,6 +41,16 @@ async fn trickle(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// What a hundred callers hear who begin with `first`. Each is a task, because the server waits a little for its answer to be
+/// read, and not for ever.
+async fn crowd<F>(api: &Service, first: &str, then: fn(TcpStream) -> F) -> Vec<String>
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    let begun = join_all((0..100).map(|_| async { tokio::spawn(then(open(api, first).await)) })).await;
+    join_all(begun).await.into_iter().map(Result::unwrap).collect()
+}
+
 async fn in_flight(api: &Service, count: u64) {
     eventually(&format!("{count} requests are in flight"), async || {
         (Scrape::api(api).await.value("filemanager_http_requests_in_flight", &[]) == count).then_some(())
@@ -57,16 +67,13 @@ async fn is_refused(client: &Client) {
     assert_eq!((&body["success"], body["errors"].as_array().map(Vec::len)), (&false.into(), Some(0)), "{body}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_tricklers_is_gone_and_honest_callers_are_served_meanwhile() {
-    let deployment = Deployment::embedded().await.set("APP_HEAD_TIMEOUT", "2").set("APP_BODY_TIMEOUT", "2");
+    let deployment = Deployment::embedded().await.set("APP_HEAD_TIMEOUT", "5").set("APP_BODY_TIMEOUT", "5");
     let api = deployment.api().await;
-    let heads = join_all((0..100).map(async |_| trickle(open(&api, "GET /api/v1/users HTT").await).await));
-    let bodies = join_all((0..100).map(async |_| trickle(open(&api, HEAD).await).await));
-    let idle = join_all((0..100).map(async |_| {
-        let mut stream = open(&api, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        rest(&mut stream).await
-    }));
+    let heads = crowd(&api, "GET /api/v1/users HTT", trickle);
+    let bodies = crowd(&api, HEAD, trickle);
+    let idle = crowd(&api, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", rest);
     let honest = async {
         let (client, chunk) = (api.client(), bytes(100_000, 1));
         for _ in 0..20 {
@@ -90,8 +97,8 @@ async fn connections_beyond_the_limit_are_told_to_come_back_and_health_is_seen_b
     // They are counted once they are accepted, in the order in which they came.
     let client = api.client();
     is_refused(&client).await;
-    let mut health = open(&api, "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(rest(&mut health).await.starts_with("HTTP/1.1 200"));
+    let health = open(&api, "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(rest(health).await.starts_with("HTTP/1.1 200"));
     assert!(Scrape::api(&api).await.value("filemanager_http_refused_total", &["limit=\"connections\""]) >= 1);
     drop(crowd);
     eventually("there is room again", async || {

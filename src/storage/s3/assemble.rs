@@ -6,7 +6,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MetadataDirective};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future, stream};
 use percent_encoding::utf8_percent_encode;
 
 use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
@@ -101,28 +101,31 @@ impl Assembler<'_> {
         Ok(part)
     }
 
-    /// Brings the only chunk, which is small, to the final place. Read and not copied, because only so can its bytes be
-    /// compared with those that were acknowledged. The store takes them all or refuses them: the call is signed with their
-    /// SHA-256 (AWS Signature Version 4, `x-amz-content-sha256`).
+    /// Has the store copy the only chunk, which is small, to the final place, and reads what lies there then: only so can
+    /// it be compared with what was acknowledged.
     async fn move_small(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
-        let (body, witness) = self.staged(chunk).await?;
-        let bytes = body.blocks.try_collect::<Vec<_>>().await?.concat();
-        let crc = witness.confirm("the chunk", chunk.crc)?;
-        let size = bytes.len() as u64;
-        let target = &self.assembly.target;
-        let request = self.store.calls.put_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
-        let request = request.content_type(self.assembly.content_type.as_str()).body(bytes.into());
-        request.send().await.map_err(errors::failed)?;
-        Ok(ObjectStat { size: size.cast_signed(), crc: Some(crc) })
+        self.copy(&staging_of(chunk)?, chunk.size).await?;
+        let read = self.read_back(chunk).await;
+        if let Err(StorageError::Damaged(_)) = &read {
+            self.store.delete(&self.assembly.target).await?;
+        }
+        read
+    }
+
+    /// What lies at the final place, if it is this chunk.
+    async fn read_back(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
+        let (target, witness) = (&self.assembly.target, Witness::new());
+        let request = self.store.bodies.get_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
+        let object = patience::answered(request.send()).await?.map_err(errors::failed)?;
+        let body = witness.watch(Body { length: None, blocks: blocks(object.body) });
+        let size = body.blocks.try_fold(0, |size, block| future::ok(size + block.len())).await?;
+        let crc = witness.confirm("the only chunk", chunk.crc)?;
+        Ok(ObjectStat { size: i64::try_from(size).unwrap_or(i64::MAX), crc: Some(crc) })
     }
 
     /// The bytes of a small chunk, and who watches them.
     async fn staged(&self, chunk: &Segment) -> Result<(Body, Witness), StorageError> {
-        let Source::Object { key } = &chunk.source else {
-            return Err(StorageError::Damaged("a chunk is a part already".into()));
-        };
-        let witness = Witness::new();
-        let source = ObjectLocation { bucket: Visibility::Private, key: key.clone() };
+        let (source, witness) = (staging_of(chunk)?, Witness::new());
         // Its size is told because a read of so few bytes then goes over a connection that is there already.
         Ok((witness.watch(self.store.read(&source, Some(0..chunk.size)).await?), witness))
     }
@@ -224,7 +227,9 @@ impl Assembler<'_> {
         let request = self.store.moves.copy_object().bucket(self.store.bucket(target.bucket)).key(&target.key);
         let request = request.copy_source(from).metadata_directive(MetadataDirective::Replace);
         let copied = request.content_type(self.assembly.content_type.as_str()).send().await;
-        copied.map(drop).map_err(errors::failed)
+        copied.map(drop).map_err(|error| {
+            if errors::absent(&error) { StorageError::NotFound(source.to_string()) } else { errors::failed(error) }
+        })
     }
 
     async fn copy_in_parts(&self, from: &str, size: u64) -> Result<(), StorageError> {
@@ -354,5 +359,13 @@ impl Assembler<'_> {
     /// A source for copies: bucket and key, URL-encoded (Amazon S3 API, `CopyObject`).
     fn copy_source(&self, location: &ObjectLocation) -> String {
         format!("{}/{}", self.store.bucket(location.bucket), utf8_percent_encode(&location.key, PATH))
+    }
+}
+
+/// Where a small chunk waits.
+fn staging_of(chunk: &Segment) -> Result<ObjectLocation, StorageError> {
+    match &chunk.source {
+        Source::Object { key } => Ok(ObjectLocation { bucket: Visibility::Private, key: key.clone() }),
+        Source::Completed { .. } => Err(StorageError::Damaged("a chunk is a part already".into())),
     }
 }

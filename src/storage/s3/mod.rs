@@ -12,6 +12,7 @@ mod leftovers;
 mod lifecycle;
 mod patience;
 mod plan;
+mod prompt;
 mod transport;
 mod witness;
 

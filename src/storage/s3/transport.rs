@@ -20,8 +20,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use tower::util::MapResponse;
 use url::Url;
 
+use super::prompt::Prompt;
 use crate::storage::StorageError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,13 +37,15 @@ const SMALL_BUFFER: usize = 16 * 1024;
 /// How many requests at a time get the larger buffers.
 const FEW: usize = 128;
 
+type Tcp = MapResponse<TcpConnector, fn(TokioIo<TcpStream>) -> TokioIo<Prompt>>;
+
 /// Makes connections to the store.
 #[derive(Clone)]
 pub(super) enum Dialer {
     /// To an `http` endpoint.
-    Plain(TcpConnector),
+    Plain(Tcp),
     /// To an `https` endpoint.
-    Secured(HttpsConnector<TcpConnector>),
+    Secured(HttpsConnector<Tcp>),
 }
 
 impl Dialer {
@@ -59,6 +63,7 @@ impl Dialer {
         tcp.set_keepalive_retries(Some(2));
         tcp.set_tcp_user_timeout(Some(SILENCE * 2));
         tcp.enforce_http(false);
+        let tcp = MapResponse::new(tcp, Prompt::of as fn(TokioIo<TcpStream>) -> TokioIo<Prompt>);
         if endpoint.scheme() == "https" { secured(tcp).map(Self::Secured) } else { Ok(Self::Plain(tcp)) }
     }
 
@@ -66,7 +71,7 @@ impl Dialer {
     ///
     /// # Errors
     /// In words, when there is none.
-    pub(super) async fn dial(&self, url: &Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, String> {
+    pub(super) async fn dial(&self, url: &Uri) -> Result<MaybeHttpsStream<TokioIo<Prompt>>, String> {
         match self {
             Self::Plain(tcp) => {
                 let stream = tcp.clone().oneshot(url.clone()).await.map_err(|error| error.to_string())?;
@@ -86,7 +91,7 @@ impl Dialer {
     }
 }
 
-fn secured(tcp: TcpConnector) -> Result<HttpsConnector<TcpConnector>, StorageError> {
+fn secured(tcp: Tcp) -> Result<HttpsConnector<Tcp>, StorageError> {
     let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider());
     let tls = tls.map_err(|error| StorageError::Refused(format!("no root certificates: {error}")))?;
     Ok(tls.https_only().enable_http1().wrap_connector(tcp))
