@@ -47,8 +47,7 @@ async fn crowd<F>(api: &Service, first: &str, then: fn(TcpStream) -> F) -> Vec<S
 where
     F: Future<Output = String> + Send + 'static,
 {
-    let begun = join_all((0..100).map(|_| async { tokio::spawn(then(open(api, first).await)) })).await;
-    join_all(begun).await.into_iter().map(Result::unwrap).collect()
+    join_all((0..100).map(async |_| tokio::spawn(then(open(api, first).await)).await.unwrap())).await
 }
 
 async fn in_flight(api: &Service, count: u64) {
