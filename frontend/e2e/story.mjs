@@ -84,7 +84,7 @@ await story("story", async ({ open, folder }) => {
 
     await step("what cannot go up is told in words", async () => {
         await choose(page, await written(folder, "program.exe", "x"));
-        await page.getByText("Files of this kind are not accepted.").waitFor();
+        await page.getByTitle("Files of this kind are not accepted.").waitFor();
         await choose(page, await written(folder, "without-extension", "x"));
         await page.getByText("The name has no ending").waitFor();
         await accessible(page, "refused uploads");

@@ -165,13 +165,15 @@ impl FileService {
         if file.status == FileStatus::Success { Ok(file) } else { Err(FileError::NotStored(file.status)) }
     }
 
-    /// These bytes of a stored file. `range` is not empty and lies within it.
+    /// These bytes of a stored file. `range` lies within it.
     ///
     /// # Errors
     /// [`Failure`] when the store cannot give them.
     pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Body, Failure> {
-        // The whole is a range too: a store that knows how little is wanted need not make a connection for it.
-        let body = self.ports.storage.read(&file.location, Some(range.clone())).await?;
+        // The whole is a range too: a store that knows how little is wanted need not make a connection for it. Nothing is
+        // none (RFC 9110 section 14.1.2).
+        let part = (!range.is_empty()).then(|| range.clone());
+        let body = self.ports.storage.read(&file.location, part).await?;
         if body.length == Some(range.end - range.start) {
             return Ok(body);
         }
