@@ -79,6 +79,37 @@ async fn a_store_that_is_away_is_a_503_and_heals() {
     assert!(client.download(&file, None).await == sent.concat());
 }
 
+/// A chunk whose connection is cut, and is sent again before the store has seen the first request.
+#[tokio::test]
+async fn a_request_that_comes_late_to_the_store_harms_no_file() {
+    let (endpoint, ..) = s3::endpoint().await;
+    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
+    let api = deployment.api().await;
+    for places in [[0, 1, 2], [2, 1, 0]] {
+        let chunks = [bytes(5 * MIB, 1), bytes(5 * MIB, 2), bytes(5 * MIB, 3)];
+        let (client, last) = (api.client(), places[2]);
+        let upload = client.init(&[]).await;
+        for place in &places[..2] {
+            client.raw_chunk(&upload, &place.to_string(), &chunks[*place], &[]).await.data();
+        }
+        gate.hold();
+        let (_never, go_on) = tokio::sync::oneshot::channel();
+        let cut = tokio::spawn({
+            let (client, upload, chunk) = (api.client(), upload.clone(), chunks[last].clone());
+            async move { client.chunk_in_halves(&upload, last, &chunk, go_on).await }
+        });
+        eventually("the first request is held back", async || (gate.held() == 1).then_some(())).await;
+        cut.abort();
+        client.raw_chunk(&upload, &last.to_string(), &chunks[last], &[]).await.data();
+        gate.open();
+        eventually("the first request has come", async || (gate.held() == 0).then_some(())).await;
+        let file = client.complete(&upload, 3, chunks.concat().len(), &[]).await.data();
+        assert!(client.download(&file, None).await == chunks.concat(), "chunk {last} was sent twice");
+    }
+}
+
 #[tokio::test]
 async fn a_broker_that_is_away_fails_nothing() {
     let gate =

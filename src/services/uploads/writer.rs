@@ -45,7 +45,7 @@ pub(super) struct ChunkWriter {
     looks: bool,
     /// Who we are to the reservation.
     id: Uuid,
-    /// Whether a writer before us went away, and its request may still come to the store.
+    /// Whether a part of ours that failed, or of a writer before us that went away, may still come to the store.
     contested: bool,
 }
 
@@ -77,10 +77,8 @@ impl ChunkWriter {
             Ok(()) => self.put(body).await,
             Err(refused) => Err(refused),
         };
-        match &written {
-            Err(UploadError::Failed(Failure::Storage(StorageError::Unavailable(_)))) => self.give_up(true).await,
-            Err(_) => self.give_up(self.contested).await,
-            Ok(()) => {}
+        if written.is_err() {
+            self.give_up().await;
         }
         written
     }
@@ -173,11 +171,11 @@ impl ChunkWriter {
     }
 
     /// Gives the reservation back; a trace of it stays if what was sent may still come to the store.
-    async fn give_up(&self, may_come: bool) {
+    async fn give_up(&self) {
         let released = async {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;
             let (upload, index, id) = (self.upload.id, self.index, self.id);
-            if may_come {
+            if self.contested {
                 chunks::abandon(&mut database, upload, index, id, now()).await
             } else {
                 chunks::release(&mut database, upload, index, id).await
@@ -258,10 +256,13 @@ impl ChunkWriter {
             body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
             return Ok(String::new());
         }
-        if !self.contested && self.ports.storage.needs_begin(body.length) {
+        let (contested, part) = (self.contested, self.ports.storage.needs_begin(body.length));
+        if part && !contested {
             self.upload.storage_upload_id = Some(begin(&self.ports, &self.upload).await?);
         }
-        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, self.contested).await?)
+        // However it ends: what a cut connection carried may be read by the store after what is sent next.
+        self.contested |= part;
+        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, contested).await?)
     }
 
     async fn acknowledge(

@@ -11,7 +11,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::plan::{Part, Plan, Segment, Source, part_ranges, pieces, plan};
 use super::witness::Witness;
-use super::{Assembly, Gathering, S3Storage, begun, blocks, errors, leftovers, patience, streamed};
+use super::{Assembly, Gathering, MIN_PART_SIZE, S3Storage, begun, blocks, errors, leftovers, patience, streamed};
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
@@ -23,7 +23,7 @@ use crate::storage::{ObjectStat, Storage, StorageError};
 const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 const COPY_PART_SIZE: u64 = 1024 * 1024 * 1024;
 const REWRITE_PART_SIZE: u64 = 64 * 1024 * 1024;
-/// How many small chunks between large ones, and how many bytes of them, are tried as parts.
+/// How many small chunks before the last, and how many bytes of them, are tried as parts.
 const SMALL_PARTS: usize = 100;
 const SMALL_BYTES: u64 = 100 * 1024 * 1024;
 /// How many objects are opened ahead of the one that is being read.
@@ -47,19 +47,15 @@ impl Assembler<'_> {
         match plan(chunks)? {
             Plan::Empty => self.put_empty().await?,
             Plan::Move { segment } => return self.move_small(&segment).await.map(Some),
-            Plan::Complete { mut parts, tail } => {
+            Plan::Complete { parts } => {
                 if !(self.assembly.repeated && self.is_whole(&self.gathering.target, self.assembly.size).await?) {
-                    if let Some((number, segment)) = tail {
-                        parts.push(self.put_tail(number, segment).await?);
-                        failpoint::reach("assemble.tail");
-                    }
                     self.complete(&self.gathering.target, begun(self.gathering)?, &parts, self.assembly.size).await?;
                     failpoint::reach("assemble.completed");
                 }
                 self.settle().await?;
             }
-            Plan::Rewrite { parts, segments } => {
-                if self.try_small_parts(&parts, &segments).await? {
+            Plan::Mixed { parts, segments } => {
+                if self.try_as_parts(&parts, &segments).await? {
                     self.settle().await?;
                 } else {
                     self.rewrite(&parts, &segments).await?;
@@ -93,14 +89,6 @@ impl Assembler<'_> {
         request.send().await.map(drop).map_err(errors::failed)
     }
 
-    /// Uploads the small last chunk as the last part, which may be small.
-    async fn put_tail(&self, number: i32, tail: Segment) -> Result<Part, StorageError> {
-        let (body, witness) = self.staged(&tail).await?;
-        let part = self.put_part(&self.gathering.target, begun(self.gathering)?, number, body).await?;
-        witness.confirm("the last chunk", tail.crc)?;
-        Ok(part)
-    }
-
     /// Has the store copy the only chunk, which is small, to the final place, and reads what lies there then: only so can
     /// it be compared with what was acknowledged.
     async fn move_small(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
@@ -123,10 +111,10 @@ impl Assembler<'_> {
         Ok(ObjectStat { size: i64::try_from(size).unwrap_or(i64::MAX), crc: Some(crc) })
     }
 
-    /// The bytes of a small chunk, and who watches them.
+    /// The bytes of a chunk that is an object, and who watches them.
     async fn staged(&self, chunk: &Segment) -> Result<(Body, Witness), StorageError> {
         let (source, witness) = (staging_of(chunk)?, Witness::new());
-        // Its size is told because a read of so few bytes then goes over a connection that is there already.
+        // Its size is told because a read of few bytes then goes over a connection that is there already.
         Ok((witness.watch(self.store.read(&source, Some(0..chunk.size)).await?), witness))
     }
 
@@ -148,15 +136,12 @@ impl Assembler<'_> {
         Ok(Part { number, etag: stored.await?.e_tag().unwrap_or_default().to_owned() })
     }
 
-    /// Uploads the small chunks between large ones as the parts that they would be, if they are few; whether the
-    /// store took them. Amazon's and MinIO refuse small parts when the upload is completed, and nothing is lost then;
-    /// others, Garage among them, take them, and the large chunks need not be moved.
-    async fn try_small_parts(&self, parts: &[Part], segments: &[Segment]) -> Result<bool, StorageError> {
+    /// Uploads the chunks that are objects as the parts that they would be, so that the others need not be moved; whether
+    /// the store took them. A small one that is not the last is refused by Amazon's and MinIO when the upload is completed,
+    /// and nothing is lost then; others, Garage among them, take it: that is tried if they are few.
+    async fn try_as_parts(&self, parts: &[Part], segments: &[Segment]) -> Result<bool, StorageError> {
         let Some(upload) = &self.gathering.storage_upload_id else { return Ok(false) };
-        let is_small = |(segment, _): &(&Segment, i32)| matches!(segment.source, Source::Object { .. });
-        let small: Vec<_> = segments.iter().zip(1..).filter(is_small).collect();
-        let bytes: u64 = small.iter().map(|(segment, _)| segment.size).sum();
-        if parts.is_empty() || small.len() > SMALL_PARTS || bytes > SMALL_BYTES {
+        if parts.is_empty() || !worth_a_try(segments) {
             return Ok(false);
         }
         let (target, size) = (&self.gathering.target, self.assembly.size);
@@ -164,24 +149,29 @@ impl Assembler<'_> {
             return Ok(true);
         }
         let mut all = parts.to_vec();
-        for (segment, number) in small {
+        for (segment, number) in segments.iter().zip(1..).filter(|(segment, _)| segment.is_object()) {
             let (body, witness) = self.staged(segment).await?;
             match self.put_part(target, upload, number, body).await {
                 Ok(part) => {
-                    witness.confirm("a small chunk", segment.crc)?;
+                    witness.confirm("a chunk", segment.crc)?;
                     all.push(part);
                 }
-                // An earlier try has completed the large parts already: go on from there.
+                // An earlier try has completed the other parts already: go on from there.
                 Err(StorageError::Refused(_)) if self.assembly.repeated => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
+        failpoint::reach("assemble.tail");
         all.sort_by_key(|part| part.number);
         match self.call_complete(target, upload, &all).await {
-            Ok(()) => Ok(true),
-            Err(error) if errors::code(&error) == Some("EntityTooSmall") => Ok(false),
+            Ok(()) => {
+                failpoint::reach("assemble.completed");
+                Ok(true)
+            }
+            // Too small, or one of ours is hidden by a request of its first sender that came only now.
+            Err(error) if matches!(errors::code(&error), Some("EntityTooSmall" | "InvalidPart")) => Ok(false),
             Err(_) if self.is_whole(target, size).await? => Ok(true),
-            Err(error) => Err(errors::failed(error)),
+            Err(error) => Err(not_completed(error)),
         }
     }
 
@@ -195,12 +185,7 @@ impl Assembler<'_> {
         size: i64,
     ) -> Result<(), StorageError> {
         let Err(error) = self.call_complete(location, upload, parts).await else { return Ok(()) };
-        let error = if errors::absent(&error) {
-            StorageError::Damaged("the store has lost the multipart upload".into())
-        } else {
-            errors::failed(error)
-        };
-        if self.is_whole(location, size).await? { Ok(()) } else { Err(error) }
+        if self.is_whole(location, size).await? { Ok(()) } else { Err(not_completed(error)) }
     }
 
     async fn call_complete(
@@ -362,7 +347,24 @@ impl Assembler<'_> {
     }
 }
 
-/// Where a small chunk waits.
+/// Whether to upload the objects of a mixed list as parts: those that the store may refuse are few.
+fn worth_a_try(segments: &[Segment]) -> bool {
+    let others = segments.split_last().map_or(segments, |(_, others)| others);
+    let small = others.iter().filter(|segment| segment.is_object() && segment.size < MIN_PART_SIZE);
+    let (count, bytes) = small.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.size));
+    count <= SMALL_PARTS && bytes <= SMALL_BYTES
+}
+
+/// Why a multipart upload is not completed.
+fn not_completed(error: SdkError<CompleteMultipartUploadError, HttpResponse>) -> StorageError {
+    if errors::absent(&error) {
+        StorageError::Damaged("the store has lost the multipart upload".into())
+    } else {
+        errors::failed(error)
+    }
+}
+
+/// Where a chunk that is an object waits.
 fn staging_of(chunk: &Segment) -> Result<ObjectLocation, StorageError> {
     match &chunk.source {
         Source::Object { key } => Ok(ObjectLocation { bucket: Visibility::Private, key: key.clone() }),

@@ -49,6 +49,13 @@ pub(super) struct Segment {
     pub(super) crc: Option<u64>,
 }
 
+impl Segment {
+    /// Whether it is an object of its own.
+    pub(super) fn is_object(&self) -> bool {
+        matches!(self.source, Source::Object { .. })
+    }
+}
+
 /// Where the bytes of a segment can be read once the parts are completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
@@ -65,11 +72,10 @@ pub(super) enum Plan {
     Empty,
     /// The one chunk is small, and an object of its own: bring it to its place.
     Move { segment: Segment },
-    /// All chunks are parts but perhaps the last, which is uploaded as last part: complete, nothing is moved.
-    Complete { parts: Vec<Part>, tail: Option<(i32, Segment)> },
-    /// Objects lie between parts: read everything in order and write it anew. `parts` are completed
-    /// first, because parts cannot be read.
-    Rewrite { parts: Vec<Part>, segments: Vec<Segment> },
+    /// All chunks are parts: complete, nothing is moved.
+    Complete { parts: Vec<Part> },
+    /// Some chunks are objects: upload them as parts, or read everything in order and write it anew.
+    Mixed { parts: Vec<Part>, segments: Vec<Segment> },
 }
 
 /// The cheapest way to make one object of `chunks`, which are in order and complete.
@@ -91,19 +97,14 @@ pub(super) fn plan(chunks: &[StoredChunk]) -> Result<Plan, StorageError> {
         segments.push(Segment { source, size, crc: chunk.crc });
     }
     let objects = segments.len() - parts.len();
-    let last_is_object = matches!(segments.last(), Some(Segment { source: Source::Object { .. }, .. }));
     Ok(match (parts.len(), objects) {
         (0, 0) => Plan::Empty,
-        (_, 0) => Plan::Complete { parts, tail: None },
+        (_, 0) => Plan::Complete { parts },
         (0, 1) if segments.iter().all(|segment| segment.size < MIN_PART_SIZE) => match segments.pop() {
             Some(segment) => Plan::Move { segment },
             None => Plan::Empty,
         },
-        (1.., 1) if last_is_object => {
-            let number = chunks.last().map_or(Ok(1), part_number)?;
-            Plan::Complete { parts, tail: segments.pop().map(|segment| (number, segment)) }
-        }
-        _ => Plan::Rewrite { parts, segments },
+        _ => Plan::Mixed { parts, segments },
     })
 }
 

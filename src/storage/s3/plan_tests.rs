@@ -20,13 +20,17 @@ fn each_kind_of_list_gets_its_cheapest_plan() {
     assert_eq!(plan(&[]).unwrap(), Plan::Empty);
     assert!(matches!(plan(&chunks(&[(3, false)])).unwrap(), Plan::Move { segment } if segment.size == 3));
     let all_big = plan(&chunks(&[(9, true), (9, true)])).unwrap();
-    assert!(matches!(all_big, Plan::Complete { parts, tail: None } if parts.len() == 2));
-    let small_tail = plan(&chunks(&[(9, true), (1, false)])).unwrap();
-    assert!(matches!(small_tail, Plan::Complete { parts, tail: Some((2, _)) } if parts.len() == 1));
+    assert!(matches!(all_big, Plan::Complete { parts } if parts.len() == 2));
     let large = MIN_PART_SIZE.cast_signed();
-    assert!(matches!(plan(&chunks(&[(large, false)])).unwrap(), Plan::Rewrite { .. }));
-    for list in [&[(1, false), (9, true)][..], &[(1, false), (1, false)], &[(9, true), (1, false), (9, true)]] {
-        assert!(matches!(plan(&chunks(list)).unwrap(), Plan::Rewrite { .. }), "{list:?}");
+    let mixed = [
+        &[(large, false)][..],
+        &[(9, true), (1, false)],
+        &[(1, false), (9, true)],
+        &[(1, false), (1, false)],
+        &[(9, true), (1, false), (9, true)],
+    ];
+    for list in mixed {
+        assert!(matches!(plan(&chunks(list)).unwrap(), Plan::Mixed { .. }), "{list:?}");
     }
 }
 
@@ -48,15 +52,11 @@ proptest! {
                 prop_assert_eq!(list.len(), 1);
                 prop_assert_eq!(segment.source, Source::Object { key: "k0".into() });
             }
-            Plan::Complete { parts, tail } => {
-                prop_assert_eq!(parts.len() + usize::from(tail.is_some()), list.len());
+            Plan::Complete { parts } => {
+                prop_assert_eq!(parts.len(), list.len());
                 prop_assert!(parts.iter().zip(1..).all(|(part, number)| part.number == number));
-                if let Some((number, segment)) = tail {
-                    prop_assert_eq!(usize::try_from(number).unwrap(), list.len());
-                    prop_assert_eq!(Some(&segment.size), sizes.last());
-                }
             }
-            Plan::Rewrite { parts, segments } => {
+            Plan::Mixed { parts, segments } => {
                 prop_assert_eq!(segments.iter().map(|segment| segment.size).collect::<Vec<_>>(), sizes);
                 let mut expected = 0;
                 for (segment, chunk) in segments.iter().zip(&chunks) {

@@ -1,6 +1,7 @@
 //! A door between two parts of a deployment, which lets everything through until a test breaks it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -30,11 +31,22 @@ pub enum Fault {
     LostAnswers,
     /// A bit of these bytes arrives as its opposite wherever a request has them.
     Flips(&'static [u8]),
+    /// What is sent by connections with smaller numbers waits; they are numbered from 0.
+    Older(u64),
 }
 
 pub struct Proxy {
     pub port: u16,
     fault: Arc<watch::Sender<Fault>>,
+    seen: Arc<Seen>,
+}
+
+/// What came about at a door.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicU64,
+    /// Those that held something back and are not over.
+    held: AtomicU64,
 }
 
 impl Proxy {
@@ -43,13 +55,28 @@ impl Proxy {
         let (listener, address) = (TcpListener::bind("127.0.0.1:0").await.expect("a free port"), address.into());
         let port = listener.local_addr().unwrap().port();
         let (fault, state) = watch::channel(Fault::None);
-        tokio::spawn(async move {
-            for number in 0.. {
-                let (inside, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(pass(inside, address.clone(), state.clone(), number));
+        let (fault, seen) = (Arc::new(fault), Arc::<Seen>::default());
+        tokio::spawn({
+            let seen = Arc::clone(&seen);
+            async move {
+                loop {
+                    let (inside, _) = listener.accept().await.expect("a connection");
+                    let number = seen.connections.fetch_add(1, Ordering::SeqCst);
+                    tokio::spawn(pass(inside, address.clone(), state.clone(), number, Arc::clone(&seen)));
+                }
             }
         });
-        Self { port, fault: Arc::new(fault) }
+        Self { port, fault, seen }
+    }
+
+    /// Holds back what is sent by connections that are there; later ones pass it.
+    pub fn hold(&self) {
+        self.set(Fault::Older(self.seen.connections.load(Ordering::SeqCst)));
+    }
+
+    /// How many connections held something back, and are not over.
+    pub fn held(&self) -> u64 {
+        self.seen.held.load(Ordering::SeqCst)
     }
 
     /// Breaks the door, or mends it.
@@ -67,7 +94,7 @@ impl Proxy {
     }
 }
 
-async fn pass(mut inside: TcpStream, address: String, state: watch::Receiver<Fault>, number: u64) {
+async fn pass(mut inside: TcpStream, address: String, state: watch::Receiver<Fault>, number: u64, seen: Arc<Seen>) {
     if *state.borrow() == Fault::Shut {
         return;
     }
@@ -77,9 +104,10 @@ async fn pass(mut inside: TcpStream, address: String, state: watch::Receiver<Fau
     let cut = {
         let (mut from_client, mut to_client) = inside.split();
         let (mut from_server, mut to_server) = outside.split();
-        let requests = pump(&mut from_client, &mut to_server, state.clone(), number, false);
-        let answers = pump(&mut from_server, &mut to_client, state, number, true);
+        let requests = pump(&mut from_client, &mut to_server, state.clone(), number, Some(&seen));
+        let answers = pump(&mut from_server, &mut to_client, state, number, None);
         tokio::select! {
+            // What was held back counts until the answers end too.
             passed = async { tokio::try_join!(requests, answers) } => passed.is_err(),
             _ = shut.wait_for(|fault| *fault == Fault::Shut) => false,
         }
@@ -90,20 +118,38 @@ async fn pass(mut inside: TcpStream, address: String, state: watch::Receiver<Fau
     }
 }
 
-/// Hands on what comes, as the fault of the moment wants it; an error when the connection is to be reset.
-async fn pump(
+/// A connection that holds something back, or has.
+struct Held<'s>(&'s Seen);
+
+impl<'s> Held<'s> {
+    fn by(seen: &'s Seen) -> Self {
+        seen.held.fetch_add(1, Ordering::SeqCst);
+        Self(seen)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Hands on what comes, as the fault of the moment wants it: requests where it is noted what is seen of them, else
+/// answers. An error when the connection is to be reset; else what counts until the connection is over.
+async fn pump<'s>(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     mut state: watch::Receiver<Fault>,
     number: u64,
-    answers: bool,
-) -> std::io::Result<()> {
+    requests: Option<&'s Seen>,
+) -> std::io::Result<Option<Held<'s>>> {
     let reset = || Err(std::io::ErrorKind::ConnectionReset.into());
+    let (answers, mut held) = (requests.is_none(), None);
     let (mut block, mut passed) = (vec![0; BLOCK], 0);
     loop {
         let length = from.read(&mut block).await?;
         if length == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.map(|()| held);
         }
         let fault = *state.borrow();
         match fault {
@@ -131,7 +177,11 @@ async fn pump(
                     block[place] ^= 1;
                 }
             }
-            Fault::None | Fault::LostAnswers | Fault::Flips(_) => {}
+            Fault::Older(first) if number < first => {
+                held = held.or_else(|| requests.map(Held::by));
+                drop(state.wait_for(|fault| !matches!(fault, Fault::Older(_))).await);
+            }
+            Fault::None | Fault::LostAnswers | Fault::Flips(_) | Fault::Older(_) => {}
         }
         to.write_all(&block[..length]).await?;
         passed += length;
