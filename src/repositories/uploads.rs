@@ -133,6 +133,20 @@ pub async fn set_state(
     Ok(execute!(session, sql, to.as_str(), id.0, from.as_str())? == 1)
 }
 
+/// Takes no more chunks of an open upload; whether it was open. One whose client sends chunks past the service stays open
+/// unless it `is_known` what has come that way.
+///
+/// # Errors
+/// Those of the database.
+pub async fn begin_completing(
+    session: &mut impl Session,
+    id: UploadId,
+    is_known: bool,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE uploads SET state = 'completing' WHERE id = ? AND state = 'open' AND (? OR NOT direct)";
+    Ok(execute!(session, sql, id.0, is_known)? == 1)
+}
+
 /// Where the object of a deleted file lies that came from this upload.
 ///
 /// # Errors

@@ -8,10 +8,11 @@ use super::uploads::direct;
 use super::{Failure, FieldError, Ports, invalid_field};
 use crate::config::ContentCheck;
 use crate::domain::audit::{Action, Entry};
+use crate::domain::chunk::StoredChunk;
 use crate::domain::file::File;
 use crate::domain::job::NewJob;
 use crate::domain::limits::{Exceeded, Usage};
-use crate::domain::upload::UploadState;
+use crate::domain::upload::{Upload, UploadState};
 use crate::domain::upload_grant::Beyond;
 use crate::domain::{
     AppointmentId, Caller, Checksum, ContentType, Credential, Detail, FileExtension, FileName, JobId, TenantId,
@@ -96,6 +97,9 @@ pub struct Completed {
 enum Outcome {
     New(File, JobId),
     Known(File),
+    /// Nothing is recorded: the store has to be asked first what the client of this upload sent straight to it, beside
+    /// these chunks.
+    Direct(Upload, Vec<StoredChunk>),
 }
 
 /// Complete.
@@ -124,17 +128,17 @@ impl CompletionService {
         completion: Completion,
         trace_id: &str,
     ) -> Result<Completed, CompletionError> {
-        let open = self.ports.storage.public_objects_are_open().await;
-        let sent = self.sent_past_us(caller, completion.upload_id).await?;
-        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, &completion, trace_id, open, &sent, self.check));
-        let outcome = match recorded {
-            Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::FileOfUpload)))) => {
-                Outcome::Known(self.known(completion.upload_id).await?)
-            }
-            Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::ForeignKey)))) => {
-                return Err(self.owners_gone(caller, &completion).await?);
-            }
-            outcome => outcome?,
+        let outcome = match self.record(caller, &completion, trace_id, None).await? {
+            // Asked outside of a transaction, which must not wait for a store.
+            Outcome::Direct(upload, chunks) => match direct::sent(&self.ports, &upload, &chunks).await {
+                Ok(sent) => self.record(caller, &completion, trace_id, Some(&sent)).await?,
+                // Another complete may have been quicker, and its job has ended what was asked about.
+                Err(error) => match self.record(caller, &completion, trace_id, None).await? {
+                    Outcome::Direct(..) => return Err(error.into()),
+                    outcome => outcome,
+                },
+            },
+            outcome => outcome,
         };
         match outcome {
             Outcome::New(file, job_id) => {
@@ -148,22 +152,29 @@ impl CompletionService {
                 let is_proven = file.credential.as_ref().is_none_or(|kept| told.is_some_and(|told| kept.admits(told)));
                 Ok(Completed { file, is_proven })
             }
+            Outcome::Direct(..) => Err(CompletionError::Failed(Failure::Busy)),
         }
     }
 
-    /// What the client sent straight to the store; asked before the transaction, which must not wait for a store.
-    async fn sent_past_us(&self, caller: &Caller, id: UploadId) -> Result<Sent, CompletionError> {
-        let (upload, chunks) = {
-            let mut database = self.ports.database.reader().await?;
-            let upload = uploads::find(&mut database, id).await?;
-            let upload = upload.filter(|upload| caller.sees_upload(upload)).ok_or(CompletionError::NotFound)?;
-            if !upload.direct || upload.state != UploadState::Open {
-                return Ok(Sent::default());
+    /// Records the file and its job, unless that was done.
+    async fn record(
+        &self,
+        caller: &Caller,
+        completion: &Completion,
+        trace_id: &str,
+        sent: Option<&Sent>,
+    ) -> Result<Outcome, CompletionError> {
+        let open = self.ports.storage.public_objects_are_open().await;
+        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, completion, trace_id, open, sent, self.check));
+        match recorded {
+            Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::FileOfUpload)))) => {
+                Ok(Outcome::Known(self.known(completion.upload_id).await?))
             }
-            let chunks = chunks::stored(&mut database, id).await?;
-            (upload, chunks)
-        };
-        Ok(direct::sent(&self.ports, &upload, &chunks).await?)
+            Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::ForeignKey)))) => {
+                Err(self.owners_gone(caller, completion).await?)
+            }
+            outcome => outcome,
+        }
     }
 
     async fn known(&self, id: UploadId) -> Result<File, CompletionError> {
@@ -217,13 +228,18 @@ async fn record(
     completion: &Completion,
     trace_id: &str,
     public_objects_are_open: bool,
-    sent: &Sent,
+    sent: Option<&Sent>,
     check: ContentCheck,
 ) -> Result<Outcome, CompletionError> {
     let id = completion.upload_id;
     // First the write, which takes the row's lock: whoever comes second waits here and finds the file.
-    let begun = uploads::set_state(tx, id, UploadState::Open, UploadState::Completing).await?;
-    let upload = uploads::find(tx, id).await?.ok_or(CompletionError::NotFound)?;
+    let begun = uploads::begin_completing(tx, id, sent.is_some()).await?;
+    let upload = uploads::find(tx, id).await?;
+    let upload = upload.filter(|upload| caller.sees_upload(upload)).ok_or(CompletionError::NotFound)?;
+    if !begun && upload.state == UploadState::Open {
+        let chunks = chunks::stored(tx, id).await?;
+        return Ok(Outcome::Direct(upload, chunks));
+    }
     if !begun {
         let file = files::find_by_upload(tx, id).await?;
         return file.map(Outcome::Known).ok_or(CompletionError::NotFound);
@@ -232,7 +248,8 @@ async fn record(
         return Err(CompletionError::NotFound);
     }
     let Chunks { stored, reserved } = chunks::all(tx, id, now()).await?;
-    let (chunks, adopted) = with_sent(&upload, stored, sent).map_err(CompletionError::Invalid)?;
+    let (chunks, adopted) =
+        with_sent(&upload, stored, sent.unwrap_or(&Sent::default())).map_err(CompletionError::Invalid)?;
     if !adopted.is_empty() {
         chunks::adopt(tx, id, &adopted).await?;
     }
