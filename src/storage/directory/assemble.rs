@@ -29,7 +29,8 @@ pub(super) fn assemble(
         Err(error) => return Err(error),
     };
     // To make it longer would fill what was lost with zeros.
-    if source.metadata()?.len() < pieces.last().map_or(0, |&(start, length)| start + length) {
+    let length = source.metadata()?.len();
+    if length < pieces.last().map_or(0, |&(start, length)| start + length) {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the staging file is shorter than its chunks"));
     }
     let mut end = 0;
@@ -39,8 +40,11 @@ pub(super) fn assemble(
         follows
     });
     if gapless {
-        source.set_len(size)?;
-        source.sync_all()?;
+        // What was acknowledged is on the disk. Behind it there may be what failed.
+        if length != size {
+            source.set_len(size)?;
+            source.sync_all()?;
+        }
         fs::rename(staging, target)?;
     } else {
         // A worker that has lost the job may still be copying. Two at one file would leave holes in it.
