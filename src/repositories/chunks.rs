@@ -148,7 +148,7 @@ pub async fn release(
     execute!(session, sql, upload.0, index.get(), writer).map(drop)
 }
 
-/// Lets a writer's own reservation run out at once, so that the next writer knows of it.
+/// Lets a writer's own reservation be nobody's, and long over by any clock, so that the next writer knows of it.
 ///
 /// # Errors
 /// Those of the database.
@@ -157,9 +157,19 @@ pub async fn abandon(
     upload: UploadId,
     index: ChunkIndex,
     writer: Uuid,
-    now: DateTime<Utc>,
 ) -> Result<(), RepositoryError> {
-    prolong(session, upload, index, writer, now).await.map(drop)
+    let sql = "UPDATE upload_chunks SET writer = ?, reserved_until = ? \
+               WHERE upload_id = ? AND chunk_index = ? AND writer = ? AND receipt IS NULL";
+    execute!(session, sql, Uuid::nil(), DateTime::UNIX_EPOCH, upload.0, index.get(), writer).map(drop)
+}
+
+/// The chunks of an upload that somebody writes, or did not write to the end.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unfinished(session: &mut impl Session, upload: UploadId) -> Result<Vec<i64>, RepositoryError> {
+    let sql = "SELECT chunk_index FROM upload_chunks WHERE upload_id = ? AND receipt IS NULL";
+    Ok(on!(session, c => sqlx::query_scalar(sql).bind(upload.0).fetch_all(c).await)?)
 }
 
 /// Turns a writer's own reservation into the row that acknowledges the chunk; whether the writer still had

@@ -185,13 +185,17 @@ impl Ledger {
         Ok(had)
     }
 
-    /// Writes down how a job ended, and what follows from it, in one transaction. It need not survive a power
-    /// cut: the job would run again and find everything done.
+    /// Writes down how a job ended, and what follows from it, in one transaction. It need not survive a power cut, as the
+    /// job would run again and find everything done; but it must before the chunks are removed from which that was made.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
     pub async fn end(&self, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
-        in_transaction!(self.ports.database, Durability::Relaxed, tx => self.write(tx, job, outcome))
+        let durability = match outcome {
+            JobOutcome::Made { debris: true, .. } => Durability::Full,
+            _ => Durability::Relaxed,
+        };
+        in_transaction!(self.ports.database, durability, tx => self.write(tx, job, outcome))
     }
 
     async fn write(&self, tx: &mut Transaction, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {

@@ -129,8 +129,8 @@ pub trait Storage: Send + Sync + 'static {
     async fn abort(&self, target: &ObjectLocation, storage_upload_id: &str) -> Result<(), StorageError>;
 
     /// Stores a chunk so that it survives a power cut; the receipt by which [`Storage::assemble`] finds it again.
-    /// A failed call leaves nothing that counts. `contested` says that an earlier writer's request may still come to
-    /// the store: nothing is then put where it would interfere.
+    /// A failed call leaves nothing that counts, but what it sent may come to the store later. `contested` says that there
+    /// was such a call for this chunk: nothing is then put where it would interfere.
     async fn put_chunk(
         &self,
         gathering: &Gathering,

@@ -94,6 +94,28 @@ async fn a_link_does_not_change_what_was_acknowledged_unnoticed() {
     assert!(client.download(&file, None).await == content);
 }
 
+/// What was cut on its way through the service may come to the store later than what is sent by a link.
+#[tokio::test]
+async fn a_chunk_that_was_begun_at_the_service_is_sent_to_it_again() {
+    let (_deployment, api, client) = with_s3().await;
+    let content = bytes(CHUNK, 4);
+    let upload = client.init(&[("total_size", &CHUNK.to_string())]).await;
+    let (_never, go_on) = tokio::sync::oneshot::channel();
+    let cut = tokio::spawn({
+        let (client, upload, content) = (api.client(), upload.clone(), content.clone());
+        async move { client.chunk_in_halves(&upload, 0, &content, go_on).await }
+    });
+    let link = eventually("its link leads to the service", async || {
+        let link = client.links(&upload, &[0]).await.remove(0);
+        link.contains("/chunk/0").then_some(link)
+    })
+    .await;
+    cut.abort();
+    assert_eq!(client.put_by_link(&link, &content).await, 200);
+    let file = client.complete(&upload, 1, CHUNK, &[]).await.data();
+    assert!(client.download(&file, None).await == content);
+}
+
 #[tokio::test]
 async fn links_are_given_for_chunks_that_the_file_has() {
     let (_deployment, _api, client) = with_s3().await;

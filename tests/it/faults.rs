@@ -103,6 +103,9 @@ async fn a_request_that_comes_late_to_the_store_harms_no_file() {
         eventually("the first request is held back", async || (gate.held() == 1).then_some(())).await;
         cut.abort();
         client.raw_chunk(&upload, &last.to_string(), &chunks[last], &[]).await.data();
+        let staged = format!(".staging/{upload}/{last}-");
+        let found = s3::client().await.list_objects_v2().bucket("private").prefix(staged).send().await.unwrap();
+        assert_eq!(found.contents().len(), 1, "what was sent again is no object of its own");
         gate.open();
         eventually("the first request has come", async || (gate.held() == 0).then_some(())).await;
         let file = client.complete(&upload, 3, chunks.concat().len(), &[]).await.data();

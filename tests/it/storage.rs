@@ -134,7 +134,7 @@ async fn a_body_that_breaks_is_no_chunk_and_the_next_one_is(store: &SharedStorag
         let body = Body::sized(size as u64, blocks);
         let index = ChunkIndex::try_from(0).unwrap();
         assert!(store.put_chunk(&fixture.gathering, index, body, false).await.is_err());
-        fixture.put(bytes(size, 1)).await;
+        fixture.put_when(bytes(size, 1), true).await;
         let location = fixture.assemble(Visibility::Public, false).await;
         assert!(read(store, &location).await == fixture.content);
     }
@@ -203,6 +203,30 @@ async fn a_bit_that_flips_on_the_way_to_the_store_makes_no_file() {
     let outcome = store.assemble(&fixture.gathering, &fixture.chunks, &assembly).await;
     assert!(matches!(outcome, Err(StorageError::Damaged(_))), "{outcome:?}");
     assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
+}
+
+/// What comes late of another sender hides a part that the worker has put, so that the store does not know its `ETag`.
+#[tokio::test]
+async fn a_part_that_the_store_does_not_know_leads_to_a_rewrite() {
+    let folder = tempfile::tempdir().unwrap();
+    let (endpoint, ..) = s3::endpoint().await;
+    let proxy = Proxy::to(endpoint.trim_start_matches("http://")).await;
+    let store = s3_store_at(&format!("http://127.0.0.1:{}", proxy.port), &folder, None).await;
+    store.prepare().await.unwrap();
+    for place in [0, 1, 2] {
+        let mut fixture = Fixture::new(&store, Some(Visibility::Private));
+        for index in 0..3 {
+            fixture.put_when(bytes(5 * MIB, index), index == place).await;
+        }
+        let staged = fixture.chunks[usize::try_from(place).unwrap()].receipt.split_once(' ').unwrap().1;
+        let bucket = store.bucket_name(Visibility::Private);
+        let about = s3::client().await.head_object().bucket(bucket).key(staged).send().await.unwrap();
+        let etag = about.e_tag().unwrap().trim_matches('"').to_owned();
+        proxy.set(Fault::Flips(etag.leak().as_bytes()));
+        let location = fixture.assemble(Visibility::Private, false).await;
+        proxy.open();
+        assert!(read(&store, &location).await == fixture.content, "the part at {place} was not known");
+    }
 }
 
 /// A node was killed between the store's word and its own: no row tells of what is there.

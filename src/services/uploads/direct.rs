@@ -7,7 +7,7 @@ use crate::domain::chunk::StoredChunk;
 use crate::domain::upload::Upload;
 use crate::domain::{Caller, ChunkIndex, UploadId};
 use crate::failpoint;
-use crate::repositories::{Durability, now, uploads};
+use crate::repositories::{Durability, chunks, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
 use crate::storage::{Gathering, Sent};
 
@@ -37,9 +37,15 @@ impl UploadService {
         let valid_for = (expires_at - now()).to_std().unwrap_or_default();
         let storage_upload_id = Some(begin(&self.ports, &upload).await?);
         let gathering = Gathering { storage_upload_id, ..gathering(&upload) };
+        let unfinished = chunks::unfinished(&mut self.ports.database.reader().await?, id).await?;
         let mut links = Vec::with_capacity(indexes.len());
         for (index, size) in indexes {
-            let link = self.ports.storage.signed_chunk_link(&gathering, index, size, valid_for).await?;
+            // What was sent of it to us may come to the store after what is sent to the store: that goes by us as well.
+            let link = if unfinished.contains(&index.get()) {
+                None
+            } else {
+                self.ports.storage.signed_chunk_link(&gathering, index, size, valid_for).await?
+            };
             links.push((index, link.map_or_else(|| self.links.chunk_url(id, index, expires_at), Ok)?));
         }
         if !upload.direct {

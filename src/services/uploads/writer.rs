@@ -176,7 +176,7 @@ impl ChunkWriter {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;
             let (upload, index, id) = (self.upload.id, self.index, self.id);
             if self.contested {
-                chunks::abandon(&mut database, upload, index, id, now()).await
+                chunks::abandon(&mut database, upload, index, id).await
             } else {
                 chunks::release(&mut database, upload, index, id).await
             }

@@ -23,9 +23,9 @@ use crate::storage::{ObjectStat, Storage, StorageError};
 const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 const COPY_PART_SIZE: u64 = 1024 * 1024 * 1024;
 const REWRITE_PART_SIZE: u64 = 64 * 1024 * 1024;
-/// How many small chunks before the last, and how many bytes of them, are tried as parts.
-const SMALL_PARTS: usize = 100;
-const SMALL_BYTES: u64 = 100 * 1024 * 1024;
+/// How many chunks, and how many bytes of them, are tried as parts where a small one lies before the last.
+const TRIED_PARTS: usize = 100;
+const TRIED_BYTES: u64 = 100 * 1024 * 1024;
 /// How many objects are opened ahead of the one that is being read.
 const READ_AHEAD: usize = 4;
 
@@ -138,7 +138,7 @@ impl Assembler<'_> {
 
     /// Uploads the chunks that are objects as the parts that they would be, so that the others need not be moved; whether
     /// the store took them. A small one that is not the last is refused by Amazon's and MinIO when the upload is completed,
-    /// and nothing is lost then; others, Garage among them, take it: that is tried if they are few.
+    /// and nothing is lost then; others, Garage among them, take it: that is tried if there is little to upload.
     async fn try_as_parts(&self, parts: &[Part], segments: &[Segment]) -> Result<bool, StorageError> {
         let Some(upload) = &self.gathering.storage_upload_id else { return Ok(false) };
         if parts.is_empty() || !worth_a_try(segments) {
@@ -156,8 +156,8 @@ impl Assembler<'_> {
                     witness.confirm("a chunk", segment.crc)?;
                     all.push(part);
                 }
-                // An earlier try has completed the other parts already: go on from there.
-                Err(StorageError::Refused(_)) if self.assembly.repeated => return Ok(false),
+                // An earlier try has completed the other parts already, or all of them just now: go on from there.
+                Err(StorageError::Refused(_)) if self.assembly.repeated => return self.is_whole(target, size).await,
                 Err(error) => return Err(error),
             }
         }
@@ -168,9 +168,9 @@ impl Assembler<'_> {
                 failpoint::reach("assemble.completed");
                 Ok(true)
             }
+            Err(_) if self.is_whole(target, size).await? => Ok(true),
             // Too small, or one of ours is hidden by a request of its first sender that came only now.
             Err(error) if matches!(errors::code(&error), Some("EntityTooSmall" | "InvalidPart")) => Ok(false),
-            Err(_) if self.is_whole(target, size).await? => Ok(true),
             Err(error) => Err(not_completed(error)),
         }
     }
@@ -347,12 +347,13 @@ impl Assembler<'_> {
     }
 }
 
-/// Whether to upload the objects of a mixed list as parts: those that the store may refuse are few.
+/// Whether to upload the objects of a mixed list as parts: where the store may refuse one, that must not cost much.
 fn worth_a_try(segments: &[Segment]) -> bool {
     let others = segments.split_last().map_or(segments, |(_, others)| others);
-    let small = others.iter().filter(|segment| segment.is_object() && segment.size < MIN_PART_SIZE);
-    let (count, bytes) = small.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.size));
-    count <= SMALL_PARTS && bytes <= SMALL_BYTES
+    let objects = || segments.iter().filter(|segment| segment.is_object());
+    let never_refused = others.iter().all(|segment| !segment.is_object() || segment.size >= MIN_PART_SIZE);
+    never_refused
+        || (objects().count() <= TRIED_PARTS && objects().map(|segment| segment.size).sum::<u64>() <= TRIED_BYTES)
 }
 
 /// Why a multipart upload is not completed.

@@ -29,7 +29,7 @@ pub enum Fault {
     BlackHole,
     /// Requests arrive, and each is reset when its answer comes.
     LostAnswers,
-    /// A bit of these bytes arrives as its opposite wherever a request has them.
+    /// A bit of these bytes arrives as its opposite wherever a request or an answer has them.
     Flips(&'static [u8]),
     /// What is sent by connections with smaller numbers waits; they are numbered from 0.
     Older(u64),
@@ -172,7 +172,7 @@ async fn pump<'s>(
                 passed += length;
                 continue;
             }
-            Fault::Flips(bytes) if !answers => {
+            Fault::Flips(bytes) => {
                 if let Some(place) = block[..length].windows(bytes.len()).position(|window| window == bytes) {
                     block[place] ^= 1;
                 }
@@ -181,7 +181,7 @@ async fn pump<'s>(
                 held = held.or_else(|| requests.map(Held::by));
                 drop(state.wait_for(|fault| !matches!(fault, Fault::Older(_))).await);
             }
-            Fault::None | Fault::LostAnswers | Fault::Flips(_) | Fault::Older(_) => {}
+            Fault::None | Fault::LostAnswers | Fault::Older(_) => {}
         }
         to.write_all(&block[..length]).await?;
         passed += length;
