@@ -1,5 +1,6 @@
 //! A load of four fifths of what the service can take, for as long as is asked: whether it slows down, grows, or fails.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,9 +19,10 @@ use crate::service;
 use crate::table::{Row, Target};
 use crate::transfer::{MIB, Payload};
 
-/// How long the peak is looked for, but no longer than the load lasts; the last sixth of it counts. A store may begin late
-/// to do what it was asked for: Garage deletes bytes ten minutes after their object, and takes fewer requests from then on.
-const PEAK: Duration = Duration::from_mins(12);
+/// How long the peak is looked for, but no longer than the load lasts; the last third of it counts, so that a fast moment
+/// of the machine is not taken for what it can do. A store may begin late to do what it was asked for: Garage deletes
+/// bytes ten minutes after their object, and takes fewer requests from then on.
+const PEAK: Duration = Duration::from_mins(15);
 /// How many callers look for it.
 const CALLERS: usize = 16;
 const SHARE: f64 = 0.8;
@@ -41,6 +43,8 @@ struct Book {
     begun: usize,
     /// How many have gone again.
     visits: usize,
+    /// How many are waiting for what.
+    waiting: BTreeMap<&'static str, usize>,
 }
 
 impl Book {
@@ -85,20 +89,28 @@ impl Visitor {
             _ => 10 * 1024,
         };
         let mut connection = Connection::open(self.address).await?;
-        let upload = self.timed(service::begin(&mut connection, size)).await?;
+        let upload = self.timed("init", service::begin(&mut connection, size)).await?;
         let (request, bytes) = (service::chunk_frame(&upload)(0, size), self.payload.chunk(size));
-        self.timed(connection.send(&request, &bytes)).await?.ok("a chunk")?;
-        let file = self.timed(service::complete_one(&mut connection, &upload, size)).await?;
-        service::until_success_at_leisure(&mut connection, &file).await?;
-        self.timed(connection.get(&format!("/api/v1/file/get/{file}"))).await?.ok("get")?;
-        let received = self.timed(connection.fetch(&format!("/api/v1/file/download/{file}"))).await?;
-        self.timed(connection.delete(&format!("/api/v1/file/{file}"))).await?.ok("a deletion")?;
+        self.timed("a chunk", connection.send(&request, &bytes)).await?.ok("a chunk")?;
+        let file = self.timed("complete", service::complete_one(&mut connection, &upload, size)).await?;
+        self.noted("a job", service::until_success_at_leisure(&mut connection, &file)).await?;
+        self.timed("get", connection.get(&format!("/api/v1/file/get/{file}"))).await?.ok("get")?;
+        let received = self.timed("a download", connection.fetch(&format!("/api/v1/file/download/{file}"))).await?;
+        self.timed("a deletion", connection.delete(&format!("/api/v1/file/{file}"))).await?.ok("a deletion")?;
         if received == size { Ok(()) } else { bail!("{received} bytes instead of {size}") }
     }
 
-    async fn timed<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Has it in the book for what is waited.
+    async fn noted<T>(&self, what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        *lock(&self.book).waiting.entry(what).or_default() += 1;
+        let done = work.await;
+        *lock(&self.book).waiting.entry(what).or_default() -= 1;
+        done
+    }
+
+    async fn timed<T>(&self, what: &'static str, request: impl Future<Output = Result<T>>) -> Result<T> {
         let begun = Instant::now();
-        let answer = request.await?;
+        let answer = self.noted(what, request).await?;
         let part = (self.begun.elapsed().as_secs_f64() / self.part.as_secs_f64()).floor();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve parts, milliseconds")]
         let (part, time) = (part as usize, (begun.elapsed().as_secs_f64() * 1e3) as f32);
@@ -149,7 +161,7 @@ async fn peak(bench: &Bench, address: SocketAddr, time: Duration) -> Result<f64>
             }
         });
     }
-    tokio::time::sleep(time * 5 / 6).await;
+    tokio::time::sleep(time * 2 / 3).await;
     let (settled, before) = (visitor.begun.elapsed(), lock(&visitor.book).visits);
     callers.join_all().await;
     let (elapsed, book) = (visitor.begun.elapsed(), lock(&visitor.book));
@@ -174,7 +186,11 @@ async fn paced(visitor: Visitor, rate: f64, time: Duration) -> Result<()> {
             book.begun - book.visits
         };
         if waiting > MOST_WAITING {
-            bail!("{MOST_WAITING} visitors are waiting: the load is too much");
+            let waiting = lock(&visitor.book).waiting.clone();
+            bail!(
+                "{MOST_WAITING} visitors are waiting, which is too much after {:?}: {waiting:?}",
+                visitor.begun.elapsed()
+            );
         }
         visits.spawn(visitor.clone().visit(number));
         while visits.try_join_next().is_some() {}
