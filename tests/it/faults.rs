@@ -18,6 +18,15 @@ fn log_names(service: &Service, what: &str) {
     assert!(service.log().iter().any(|line| line.contains(what)), "the log does not name {what}");
 }
 
+/// A deployment that reaches its store through a door.
+async fn with_a_gate_to_the_store() -> (Deployment, Proxy) {
+    let (endpoint, ..) = s3::endpoint().await;
+    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
+    (deployment, gate)
+}
+
 #[tokio::test]
 async fn a_database_that_is_away_is_a_503_and_heals() {
     let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
@@ -50,10 +59,7 @@ async fn a_database_that_is_away_is_a_503_and_heals() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_heals() {
-    let (endpoint, ..) = s3::endpoint().await;
-    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
-    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
-    let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
+    let (deployment, gate) = with_a_gate_to_the_store().await;
     gate.shut();
     let api = deployment.api().await;
     let client = api.client();
@@ -82,10 +88,7 @@ async fn a_store_that_is_away_is_a_503_and_heals() {
 /// A chunk whose connection is cut, and is sent again before the store has seen the first request.
 #[tokio::test]
 async fn a_request_that_comes_late_to_the_store_harms_no_file() {
-    let (endpoint, ..) = s3::endpoint().await;
-    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
-    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
-    let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
+    let (deployment, gate) = with_a_gate_to_the_store().await;
     let api = deployment.api().await;
     for places in [[0, 1, 2], [2, 1, 0]] {
         let chunks = [bytes(5 * MIB, 1), bytes(5 * MIB, 2), bytes(5 * MIB, 3)];
