@@ -39,15 +39,15 @@ impl Running {
         Self { kind, started: Instant::now(), outcome: LOST, _held: Held::on(JOBS_RUNNING) }
     }
 
-    /// Records how it ended.
-    pub(super) fn end(mut self, written: &Written, outcome: &JobOutcome) {
+    /// Records how it ended, with its own outcome if it came to one.
+    pub(super) fn end(mut self, written: &Written, outcome: Option<&JobOutcome>) {
         self.outcome = match written {
             Written::Done(_) => DONE,
             Written::Again(_) | Written::HandedBack => AGAIN,
             Written::Failed => FAILED,
             Written::Lost => LOST,
         };
-        if let JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. } = outcome {
+        if let Some(JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. }) = outcome {
             counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason.name()).increment(1);
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
-use tokio::time::{self, sleep, timeout_at};
+use tokio::time::{self, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -20,7 +20,7 @@ use crate::failpoint;
 use crate::queue::in_process::Handed;
 use crate::queue::{Delivery, SharedQueue};
 use crate::services::Failure;
-use crate::services::assembly::AssemblyService;
+use crate::services::assembly::{AssemblyService, Leftovers};
 use crate::services::cause::Cause;
 use crate::services::gc::GcService;
 use crate::services::ledger::{Announcer, JobOutcome, Ledger, Written};
@@ -29,7 +29,7 @@ use crate::telemetry::traces;
 
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const SLOWEST_RECONNECT: Duration = Duration::from_secs(10);
-/// The pause before a notice is accepted whose job could not be looked at.
+/// The pause before a notice is accepted whose job could not be looked at, and before the database is asked again.
 const DATABASE_AWAY: Duration = Duration::from_secs(1);
 
 /// What a worker works with.
@@ -145,25 +145,17 @@ async fn handle(context: &WorkerContext, delivery: Box<dyn Delivery>) {
     }
 }
 
-/// Runs a claimed job, and those that follow from it; how the first one ended.
+/// Runs a claimed job, and the one that follows from it; how the first one ended.
 async fn perform_all(context: &WorkerContext, job: ClaimedJob) -> Written {
-    let mut written = perform(context, &job).await;
-    let mut next = follow_up(&mut written);
-    while let Some(job) = next {
-        next = follow_up(&mut perform(context, &job).await);
+    let written = perform(context, &job, None).await;
+    if let Written::Done(Some(next)) = &written {
+        perform(context, &next.job, Some(&next.leftovers)).await;
     }
     written
 }
 
-fn follow_up(written: &mut Written) -> Option<ClaimedJob> {
-    match written {
-        Written::Done(follow_up) => follow_up.take(),
-        _ => None,
-    }
-}
-
 /// Runs a claimed job and writes down how it ended.
-async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
+async fn perform(context: &WorkerContext, job: &ClaimedJob, leftovers: Option<&Leftovers>) -> Written {
     let started = Instant::now();
     let running = Running::begin(kind_of(job));
     let span = tracing::trace_span!("perform", otel.name = job.kind);
@@ -174,12 +166,16 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob) -> Written {
             tracing::warn!(kind = job.kind, "the lease is lost; another worker has the job, or will have it");
             return Written::Lost;
         }
-        outcome = attempt(context, job).instrument(span) => outcome,
-        () = context.hurry.cancelled() => return hand_back(context, job).await,
+        outcome = attempt(context, job, leftovers).instrument(span) => outcome,
+        () = context.hurry.cancelled() => {
+            let written = hand_back(context, job).await;
+            running.end(&written, None);
+            return written;
+        }
     };
     failpoint::reach("job.worked");
     let written = end(context, job, &outcome).await;
-    running.end(&written, &outcome);
+    running.end(&written, Some(&outcome));
     failpoint::reach("job.ended");
     let (kind, subject, attempt) = (&job.kind, job.subject, job.attempts);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -204,11 +200,11 @@ fn kind_of(job: &ClaimedJob) -> &'static str {
 }
 
 /// Runs a job. One that panics has failed like any other: its slot and its notice are not lost with it.
-async fn attempt(context: &WorkerContext, job: &ClaimedJob) -> JobOutcome {
+async fn attempt(context: &WorkerContext, job: &ClaimedJob, leftovers: Option<&Leftovers>) -> JobOutcome {
     if context.ledger.is_worn_out(job) {
         return JobOutcome::Retry(Cause::other("every worker that had the job ended before the job did"));
     }
-    let outcome = AssertUnwindSafe(super::run(&context.assembly, job)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(super::run(&context.assembly, job, leftovers)).catch_unwind().await;
     outcome.unwrap_or_else(|_| JobOutcome::Retry(Cause::other("the job panicked")))
 }
 
@@ -234,6 +230,8 @@ async fn hand_back(context: &WorkerContext, job: &ClaimedJob) -> Written {
     match context.ledger.hand_back(job).await {
         Ok(true) => {
             tracing::info!(kind, %subject, "job given back");
+            // The broker may have told another worker too early, when this one was told no more.
+            context.announcer.announce(job.id, &job.trace_id);
             Written::HandedBack
         }
         Ok(false) => Written::Lost,
@@ -248,13 +246,20 @@ async fn hand_back(context: &WorkerContext, job: &ClaimedJob) -> Written {
 async fn keep_lease(context: &WorkerContext, job: &ClaimedJob) {
     let lease = context.config.lease;
     let mut over_at = time::Instant::now() + lease;
+    let mut pause = lease / 3;
     loop {
-        sleep(lease / 3).await;
+        sleep_until(over_at.min(time::Instant::now() + pause)).await;
         let asked_at = time::Instant::now();
+        if asked_at >= over_at {
+            return;
+        }
         match timeout_at(over_at, context.ledger.prolong(job)).await {
-            Ok(Ok(true)) => over_at = asked_at + lease,
+            Ok(Ok(true)) => (over_at, pause) = (asked_at + lease, lease / 3),
             Ok(Ok(false)) | Err(_) => return,
-            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be prolonged"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the lease could not be prolonged");
+                pause = DATABASE_AWAY;
+            }
         }
     }
 }

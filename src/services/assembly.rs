@@ -1,5 +1,7 @@
 //! What the jobs do with an upload's bytes: make one object of them, and remove what is left over.
 
+use std::sync::Arc;
+
 use futures::TryStreamExt;
 
 use super::Ports;
@@ -13,15 +15,24 @@ use crate::domain::file::File;
 use crate::domain::found_type::{FoundType, HEAD};
 use crate::domain::job::ClaimedJob;
 use crate::domain::upload::{Upload, UploadState};
-use crate::domain::{FileExtension, FileId, UploadId};
+use crate::domain::{FileExtension, FileId, ObjectLocation, UploadId};
 use crate::failpoint;
 use crate::jobs::assemble_file;
 use crate::repositories::{Durability, RepositoryError, chunks, files, jobs, uploads};
-use crate::storage::{Assembly, StorageError};
+use crate::storage::{Assembly, Gathering, StorageError};
 
 /// Up to this attempt what looks like damage may be the work of the worker that had the job before: one that has lost its
 /// lease needs a moment to notice.
 const DOUBTFUL_ATTEMPTS: i64 = 3;
+
+/// What an upload that is over has in the store.
+#[derive(Debug)]
+pub struct Leftovers {
+    gathering: Gathering,
+    chunks: Vec<StoredChunk>,
+    /// The finished object, which stays.
+    kept: Option<ObjectLocation>,
+}
 
 /// What the jobs do with an upload's bytes.
 #[derive(Clone)]
@@ -47,8 +58,10 @@ impl AssemblyService {
         };
         match self.try_assemble(job, &file, &upload, &chunks).await {
             Ok(crc) => {
-                let debris = self.ports.storage.leaves_debris(&gathering(&upload), &chunks, &file.location);
-                JobOutcome::Made { upload: upload.id, debris, crc: crc.filter(|_| file.crc.is_none()) }
+                let gathering = gathering(&upload);
+                let debris = self.ports.storage.leaves_debris(&gathering, &chunks, &file.location);
+                let leftovers = debris.then(|| Arc::new(Leftovers { gathering, chunks, kept: Some(file.location) }));
+                JobOutcome::Made { upload: upload.id, leftovers, crc: crc.filter(|_| file.crc.is_none()) }
             }
             Err(Unproven::Storage(error)) if job.was_begun_before() && job.attempts <= DOUBTFUL_ATTEMPTS => {
                 JobOutcome::Retry(error.into())
@@ -124,9 +137,10 @@ impl AssemblyService {
         }
     }
 
-    /// Removes everything of an upload but its finished object. An upload that goes on is left alone.
-    pub async fn discard(&self, job: &ClaimedJob) -> JobOutcome {
-        match self.try_discard(UploadId(job.subject)).await {
+    /// Removes everything of an upload but its finished object. An upload that goes on is left alone. Who has just made the
+    /// object knows what there is; else the database tells.
+    pub async fn discard(&self, job: &ClaimedJob, known: Option<&Leftovers>) -> JobOutcome {
+        match self.try_discard(UploadId(job.subject), known).await {
             Ok(()) => JobOutcome::Done,
             Err(cause) => JobOutcome::Insist(cause),
         }
@@ -163,16 +177,11 @@ impl AssemblyService {
         Ok(uploads::delete(&mut database, id).await?)
     }
 
-    async fn try_discard(&self, id: UploadId) -> Result<(), Cause> {
-        let (upload, chunks, file) = self.load_upload(id).await?;
-        let Some(upload) =
-            upload.filter(|upload| matches!(upload.state, UploadState::Completed | UploadState::Aborted))
-        else {
-            return Ok(());
-        };
-        let keep = file.as_ref().map(|file| &file.location);
+    async fn try_discard(&self, id: UploadId, known: Option<&Leftovers>) -> Result<(), Cause> {
+        let loaded = if known.is_none() { self.load_leftovers(id).await? } else { None };
+        let Some(Leftovers { gathering, chunks, kept }) = known.or(loaded.as_ref()) else { return Ok(()) };
         failpoint::reach("discard.begun");
-        self.ports.storage.discard(&gathering(&upload), &chunks, keep).await?;
+        self.ports.storage.discard(gathering, chunks, kept.as_ref()).await?;
         failpoint::reach("discard.done");
         Ok(())
     }
@@ -185,15 +194,16 @@ impl AssemblyService {
         Ok(Some((file, upload, chunks)))
     }
 
-    async fn load_upload(
-        &self,
-        id: UploadId,
-    ) -> Result<(Option<Upload>, Vec<StoredChunk>, Option<File>), RepositoryError> {
+    /// What there is of an upload; `None` while it goes on.
+    async fn load_leftovers(&self, id: UploadId) -> Result<Option<Leftovers>, RepositoryError> {
         let mut database = self.ports.database.reader().await?;
-        let upload = uploads::find(&mut database, id).await?;
+        let Some(upload) = uploads::find(&mut database, id).await? else { return Ok(None) };
+        if !matches!(upload.state, UploadState::Completed | UploadState::Aborted) {
+            return Ok(None);
+        }
         let chunks = chunks::stored(&mut database, id).await?;
-        let file = files::find_by_upload(&mut database, id).await?;
-        Ok((upload, chunks, file))
+        let kept = files::find_by_upload(&mut database, id).await?.map(|file| file.location);
+        Ok(Some(Leftovers { gathering: gathering(&upload), chunks, kept }))
     }
 }
 

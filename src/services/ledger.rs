@@ -1,11 +1,13 @@
 //! The life of a job in the database: announced, claimed, prolonged, ended. What a job does is in `jobs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::assembly::Leftovers;
 use super::cause::Cause;
 use super::uploads::lasting;
 use super::{Failure, Ports};
@@ -43,12 +45,15 @@ impl Announcer {
         self.tasks.spawn(async move { deliver(&ports, &notice).await }.in_current_span());
     }
 
-    /// Announces jobs, one after the other, that count as announced already.
+    /// Announces jobs, one after the other, that count as announced already. Once the queue does not take one, the sweeper
+    /// announces the others.
     pub fn announce_all(&self, jobs: Vec<JobId>, trace_id: &str) {
         let (ports, trace_id) = (self.ports.clone(), trace_id.to_owned());
         let announced = async move {
             for job_id in jobs {
-                deliver(&ports, &Notice { job_id, trace_id: trace_id.clone() }).await;
+                if !deliver(&ports, &Notice { job_id, trace_id: trace_id.clone() }).await {
+                    return;
+                }
             }
         };
         self.tasks.spawn(announced.in_current_span());
@@ -66,9 +71,9 @@ impl Announcer {
     }
 }
 
-/// Hands a notice to the queue; when the queue does not take it, the job no longer counts as announced.
-pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
-    let Err(error) = ports.queue.announce(notice).await else { return };
+/// Hands a notice to the queue; whether it took it. When it did not, the job no longer counts as announced.
+pub(super) async fn deliver(ports: &Ports, notice: &Notice) -> bool {
+    let Err(error) = ports.queue.announce(notice).await else { return true };
     tracing::warn!(job_id = %notice.job_id, %error, "the job was not announced; it waits in the database");
     let unmarked = async {
         let mut database = ports.database.writer(Durability::Relaxed).await?;
@@ -77,6 +82,7 @@ pub(super) async fn deliver(ports: &Ports, notice: &Notice) {
     if let Err(error) = unmarked.await {
         tracing::debug!(job_id = %notice.job_id, %error, "the job counts as announced until the sweeper looks again");
     }
+    false
 }
 
 /// How a job that ran has ended, in the job's own words.
@@ -88,8 +94,8 @@ pub enum JobOutcome {
     Made {
         /// Of which upload.
         upload: UploadId,
-        /// Whether the upload left something behind in the store.
-        debris: bool,
+        /// What the upload left behind in the store, if anything.
+        leftovers: Option<Arc<Leftovers>>,
         /// The CRC of the whole file, if it has come to be known.
         crc: Option<u64>,
     },
@@ -106,11 +112,20 @@ pub enum JobOutcome {
     },
 }
 
+/// A job that follows from another one, and that the same worker holds already.
+#[derive(Debug)]
+pub struct FollowUp {
+    /// It removes what an upload left behind,
+    pub job: ClaimedJob,
+    /// which is this.
+    pub leftovers: Arc<Leftovers>,
+}
+
 /// What was written down of an ending.
 #[derive(Debug)]
 pub enum Written {
-    /// The job is done, and another one follows from it that the same worker holds already.
-    Done(Option<ClaimedJob>),
+    /// The job is done, and another one may follow from it.
+    Done(Option<FollowUp>),
     /// The job has failed for good.
     Failed,
     /// The job will run again after this pause.
@@ -185,84 +200,80 @@ impl Ledger {
         Ok(had)
     }
 
-    /// Writes down how a job ended, and what follows from it, in one transaction. It need not survive a power cut, as the
-    /// job would run again and find everything done; but it must before the chunks are removed from which that was made.
+    /// Writes down how a job ended, and what follows from it. It need not survive a power cut, as the job would run again and
+    /// find everything done; but it must before the chunks are removed from which that was made.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
     pub async fn end(&self, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
-        let durability = match outcome {
-            JobOutcome::Made { debris: true, .. } => Durability::Full,
-            _ => Durability::Relaxed,
-        };
-        in_transaction!(self.ports.database, durability, tx => self.write(tx, job, outcome))
-    }
-
-    async fn write(&self, tx: &mut Transaction, job: &ClaimedJob, outcome: &JobOutcome) -> Result<Written, Failure> {
-        let of_file = job.kind == assemble_file::NAME;
         match outcome {
-            JobOutcome::Done | JobOutcome::Made { .. } if !jobs::end(tx, job, Ending::Done).await? => Ok(Written::Lost),
-            JobOutcome::Done => Ok(Written::Done(None)),
-            JobOutcome::Made { upload, debris, crc } => {
-                Ok(Written::Done(self.finish_file(tx, job, *upload, *debris, *crc).await?))
+            JobOutcome::Done => {
+                let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+                let had = jobs::end(&mut database, job, Ending::Done).await?;
+                Ok(if had { Written::Done(None) } else { Written::Lost })
             }
-            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => {
-                self.fail(tx, job, GIVEN_UP, &cause.text).await
+            JobOutcome::Made { upload, leftovers, crc } => {
+                let durability = if leftovers.is_some() { Durability::Full } else { Durability::Relaxed };
+                in_transaction!(self.ports.database, durability, tx => self.finish_file(tx, job, *upload, leftovers.as_ref(), *crc))
             }
+            JobOutcome::Retry(cause) if job.attempts >= self.max_attempts => self.fail(job, GIVEN_UP, cause).await,
+            JobOutcome::Fail { sentence, cause } => self.fail(job, sentence, cause).await,
             JobOutcome::Retry(cause) | JobOutcome::Insist(cause) => {
-                let pause = backoff(job.attempts);
-                let ending = Ending::Again { run_at: now() + lasting(pause), cause: &cause.text };
-                if !jobs::end(tx, job, ending).await? {
-                    return Ok(Written::Lost);
-                }
-                if of_file {
-                    set_status(tx, job, FileStatus::Pending, None).await?;
-                }
-                Ok(Written::Again(pause))
+                in_transaction!(self.ports.database, Durability::Relaxed, tx => try_again(tx, job, cause))
             }
-            JobOutcome::Fail { sentence, cause } => self.fail(tx, job, sentence, &cause.text).await,
         }
     }
 
-    /// Makes the file downloadable, if it was not deleted meanwhile; the job that removes what its upload left behind, if
-    /// there is anything.
+    /// Makes the file downloadable, if it was not deleted meanwhile; then the job that removes what its upload left behind
+    /// follows, if there is anything.
     async fn finish_file(
         &self,
         tx: &mut Transaction,
         job: &ClaimedJob,
         upload: UploadId,
-        debris: bool,
+        leftovers: Option<&Arc<Leftovers>>,
         crc: Option<u64>,
-    ) -> Result<Option<ClaimedJob>, RepositoryError> {
+    ) -> Result<Written, Failure> {
+        if !jobs::end(tx, job, Ending::Done).await? {
+            return Ok(Written::Lost);
+        }
         if !set_status(tx, job, FileStatus::Success, None).await? {
-            return Ok(None);
+            return Ok(Written::Done(None));
         }
         if let Some(crc) = crc {
             files::set_crc(tx, FileId(job.subject), crc).await?;
         }
         uploads::set_state(tx, upload, UploadState::Completing, UploadState::Completed).await?;
-        if !debris {
-            return Ok(None);
-        }
+        let Some(leftovers) = leftovers else { return Ok(Written::Done(None)) };
         let discard = discard_of(upload, &job.trace_id);
-        jobs::insert_claimed(tx, &discard, now() + lasting(self.lease)).await.map(Some)
+        let job = jobs::insert_claimed(tx, &discard, now() + lasting(self.lease)).await?;
+        Ok(Written::Done(Some(FollowUp { job, leftovers: Arc::clone(leftovers) })))
     }
 
-    async fn fail(
-        &self,
-        tx: &mut Transaction,
-        job: &ClaimedJob,
-        sentence: &str,
-        cause: &str,
-    ) -> Result<Written, Failure> {
-        if !jobs::end(tx, job, Ending::Failed { cause }).await? {
-            return Ok(Written::Lost);
-        }
-        if job.kind == assemble_file::NAME {
-            set_status(tx, job, FileStatus::Failure, Some(sentence)).await?;
-        }
-        Ok(Written::Failed)
+    async fn fail(&self, job: &ClaimedJob, sentence: &str, cause: &Cause) -> Result<Written, Failure> {
+        in_transaction!(self.ports.database, Durability::Relaxed, tx => try_fail(tx, job, sentence, cause))
     }
+}
+
+async fn try_fail(tx: &mut Transaction, job: &ClaimedJob, sentence: &str, cause: &Cause) -> Result<Written, Failure> {
+    if !jobs::end(tx, job, Ending::Failed { cause: &cause.text }).await? {
+        return Ok(Written::Lost);
+    }
+    if job.kind == assemble_file::NAME {
+        set_status(tx, job, FileStatus::Failure, Some(sentence)).await?;
+    }
+    Ok(Written::Failed)
+}
+
+async fn try_again(tx: &mut Transaction, job: &ClaimedJob, cause: &Cause) -> Result<Written, Failure> {
+    let pause = backoff(job.attempts);
+    if !jobs::end(tx, job, Ending::Again { run_at: now() + lasting(pause), cause: &cause.text }).await? {
+        return Ok(Written::Lost);
+    }
+    if job.kind == assemble_file::NAME {
+        set_status(tx, job, FileStatus::Pending, None).await?;
+    }
+    Ok(Written::Again(pause))
 }
 
 /// Moves the file of a job that is held: only its holder does, so it is in one of these states.

@@ -63,7 +63,9 @@ async fn with_a_job_that_hangs(patience: &str) -> (Deployment, Proxy, Service, S
     let store = deployment.settings["MINIO_ENDPOINT"].clone();
     let proxy = Proxy::to(store.trim_start_matches("http://")).await;
     let endpoint = format!("http://127.0.0.1:{}", proxy.port);
-    let deployment = deployment.set("JOB_LEASE", "600").set("APP_SHUTDOWN_TIMEOUT", patience);
+    // Neither the lease's end nor a sweep shall help.
+    let deployment = deployment.set("JOB_LEASE", "600").set("JOB_SWEEP_INTERVAL", "600");
+    let deployment = deployment.set("APP_SHUTDOWN_TIMEOUT", patience);
     let api = deployment.api().await;
     let client = api.client();
     let upload = client.init(&[]).await;
@@ -88,7 +90,6 @@ async fn a_job_that_does_not_end_in_time_is_given_back_and_done_elsewhere_at_onc
     first.signal(Signal::TERM);
     assert_eq!(first.ended().await.code(), Some(0));
     assert!(first.log().iter().any(|line| line.contains("job given back")), "{:?}", first.log());
-    // Its lease would last ten minutes.
     assert_eq!(api.client().download(&file, None).await, b"abcabc");
     let mut database = mysql(deployment.mysql_database()).await;
     let sql = "SELECT attempts FROM jobs WHERE kind = 'assemble_file'";
