@@ -147,13 +147,14 @@ pub async fn delete_old_jobs(
     Ok(deleted)
 }
 
-/// Uploads that were given up, whose time was over before a time, and for which a job of a kind has nothing more to do.
+/// Uploads that were given up, whose time was over before a time, and for which a job of a kind has nothing more to do. That
+/// of a deleted file goes with the job that removes the object, which has its place from here.
 macro_rules! given_up {
     ($what:literal, $end:literal) => {
         concat!(
             "SELECT ",
             $what,
-            " FROM uploads WHERE state = 'aborted' AND expires_at <= ? AND NOT EXISTS \
+            " FROM uploads WHERE state = 'aborted' AND object_path IS NULL AND expires_at <= ? AND NOT EXISTS \
              (SELECT 1 FROM jobs WHERE jobs.kind = ? AND jobs.subject = uploads.id AND jobs.state <> 'done') ",
             $end
         )

@@ -271,6 +271,31 @@ async fn a_file_whose_object_is_missing_is_told_of_loudly_and_keeps_its_row() {
     }
 }
 
+/// It is all that tells where the object lies.
+#[tokio::test]
+async fn the_row_of_a_deleted_files_upload_stays_until_its_object_is_removed() {
+    let deployment = deployment(Store::Directory).await.set("GC_GRACE", "3600");
+    let shelf = Shelf::of(&deployment, Store::Directory).await;
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let file = client.upload(&[bytes(9, 1)], &[], &[]).await;
+    assert_eq!(client.done(&file, None).await["status"], "SUCCESS");
+    drop(services);
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = key_of(&file).split('.').next().unwrap();
+    let expire = "UPDATE uploads SET expires_at = '2020-01-01T00:00:00+00:00' WHERE id = ?";
+    assert_eq!(execute(&deployment, expire, upload).await, 1);
+    let deleted = client.http.delete(client.url(&format!("/file/{}", file["id"].as_str().unwrap()))).send().await;
+    assert_eq!(deleted.unwrap().status(), 200);
+    stop(vec![api]).await;
+    let (_, output) = gc(&deployment, &[]).await;
+    assert!(output.contains("removed 0 rows of uploads"), "{output}");
+    assert_eq!(shelf.count(upload).await, 1);
+    let _services = deployment.start().await;
+    eventually("its object is removed", async || (shelf.count(upload).await == 0).then_some(())).await;
+}
+
 #[tokio::test]
 async fn a_store_that_looks_like_another_databases_is_left_alone() {
     let deployment = deployment(Store::Directory).await;
