@@ -1,6 +1,7 @@
 //! What a crowd, or one bad caller, must not take away from the others.
 
 use futures::future::join_all;
+use reqwest::multipart::{Form, Part};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -178,5 +179,12 @@ async fn forms_have_the_size_that_the_setting_says() {
         let request = client.http.post(client.url("/file/upload/init"));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         assert_eq!(request.send().await.unwrap().status(), status, "{size}");
+    }
+    // A chunk's form as well, before its file and behind it.
+    let padded = |form: Form| (0..30).fold(form, |form, n| form.text(format!("padding{n}"), "a".repeat(10_000)));
+    let with_file = |form: Form| form.part("file", Part::bytes(b"abc".to_vec()).file_name("blob"));
+    for form in [with_file(padded(Form::new())), padded(with_file(Form::new()))] {
+        let request = client.http.post(client.url("/file/upload/chunk")).multipart(form);
+        assert_eq!(request.send().await.unwrap().status(), 413);
     }
 }

@@ -7,7 +7,7 @@ use axum::http::header;
 use futures::StreamExt;
 
 use super::body::blocks;
-use super::fields::{FormFields, content_type, text};
+use super::fields::{FormFields, Texts, content_type};
 use super::multipart::Multipart;
 use crate::app::ApiState;
 use crate::domain::body::{Body, BodyError};
@@ -44,21 +44,20 @@ impl FromRequest<ApiState> for ChunkUpload {
 }
 
 async fn read(mut reader: Multipart, total: Option<u64>, state: &ApiState) -> Result<ChunkUpload, ApiError> {
-    let mut fields = Fields::default();
+    let mut texts = Texts::new(state.limits.form_bytes);
     while let Some(name) = reader.next_part().await? {
         if name != "file" {
-            let text = text(&mut reader, &name).await?;
-            fields.insert(&name, text);
+            texts.read(&mut reader, &name).await?;
             continue;
         }
-        if !fields.contains_all(&ChunkFields::NAMES) {
-            return read_file_first(reader, fields, state).await;
+        if !texts.fields.contains_all(&ChunkFields::NAMES) {
+            return read_file_first(reader, texts, state).await;
         }
-        let fields = parse(&fields, true)?;
+        let fields = parse(&texts.fields, true)?;
         let length = certain_length(&reader, total, fields.chunk_size);
         return Ok(ChunkUpload { fields, body: Body { length, blocks: rest_of_form(reader).boxed() } });
     }
-    Err(no_file(&fields))
+    Err(no_file(&texts.fields))
 }
 
 /// The length of the file, if the lengths that the caller tells, of the chunk and of the whole request, agree that
@@ -80,7 +79,7 @@ fn rest_of_form(mut reader: Multipart) -> impl futures::Stream<Item = Result<byt
 }
 
 /// The file first, the fields that say what it is behind it.
-async fn read_file_first(mut reader: Multipart, mut fields: Fields, state: &ApiState) -> Result<ChunkUpload, ApiError> {
+async fn read_file_first(mut reader: Multipart, mut texts: Texts, state: &ApiState) -> Result<ChunkUpload, ApiError> {
     let mut file = state.spool.begin();
     while let Some(block) = reader.next_block().await? {
         file.write(block).await?;
@@ -90,10 +89,9 @@ async fn read_file_first(mut reader: Multipart, mut fields: Fields, state: &ApiS
         }
     }
     while let Some(name) = reader.next_part().await? {
-        let text = text(&mut reader, &name).await?;
-        fields.insert(&name, text);
+        texts.read(&mut reader, &name).await?;
     }
-    Ok(ChunkUpload { fields: parse(&fields, true)?, body: file.finish().await? })
+    Ok(ChunkUpload { fields: parse(&texts.fields, true)?, body: file.finish().await? })
 }
 
 fn parse(fields: &Fields, with_file: bool) -> Result<ChunkFields, ApiError> {

@@ -74,29 +74,46 @@ async fn collect(mut blocks: ByteBlocks, limit: usize) -> Result<BytesMut, BodyE
 async fn multipart(content_type: Option<&Mime>, blocks: ByteBlocks, limit: usize) -> Result<Fields, ApiError> {
     let reader = content_type.and_then(|content_type| Multipart::new(content_type, blocks));
     let mut reader = reader.ok_or_else(|| ApiError::malformed("the form has no usable boundary"))?;
-    let mut fields = Fields::default();
-    let mut total = 0;
+    let mut texts = Texts::new(limit);
     while let Some(name) = reader.next_part().await? {
-        let text = text(&mut reader, &name).await?;
-        total += text.len();
-        if total > limit {
-            return Err(BodyError::TooLong { limit: limit as u64 }.into());
-        }
-        fields.insert(&name, text);
+        texts.read(&mut reader, &name).await?;
     }
-    Ok(fields)
+    Ok(texts.fields)
 }
 
-/// The text of the part that the reader is in.
-pub(super) async fn text(reader: &mut Multipart, name: &str) -> Result<String, ApiError> {
-    let mut text = BytesMut::new();
-    while let Some(block) = reader.next_block().await? {
-        if text.len() + block.len() > MAX_FIELD {
-            return Err(BodyError::TooLong { limit: MAX_FIELD as u64 }.into());
-        }
-        text.extend_from_slice(&block);
+/// The fields of a form that are no files.
+pub(super) struct Texts {
+    pub(super) fields: Fields,
+    /// How many bytes all names and texts may have.
+    limit: usize,
+    length: usize,
+}
+
+impl Texts {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { fields: Fields::default(), limit, length: 0 }
     }
-    String::from_utf8(text.into()).map_err(|_| not_utf8(name))
+
+    /// Reads the part that the reader is in.
+    pub(super) async fn read(&mut self, reader: &mut Multipart, name: &str) -> Result<(), ApiError> {
+        self.grow(name.len())?;
+        let mut text = BytesMut::new();
+        while let Some(block) = reader.next_block().await? {
+            self.grow(block.len())?;
+            if text.len() + block.len() > MAX_FIELD {
+                return Err(BodyError::TooLong { limit: MAX_FIELD as u64 }.into());
+            }
+            text.extend_from_slice(&block);
+        }
+        let text = String::from_utf8(text.into()).map_err(|_| not_utf8(name))?;
+        self.fields.insert(name, text);
+        Ok(())
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.length += bytes;
+        if self.length > self.limit { Err(BodyError::TooLong { limit: self.limit as u64 }) } else { Ok(()) }
+    }
 }
 
 fn not_utf8(name: &str) -> ApiError {

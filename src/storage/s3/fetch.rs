@@ -110,7 +110,8 @@ impl Stream for Driven {
 
 /// Why the store does not give the object.
 async fn refusal(status: StatusCode, driven: Driven) -> StorageError {
-    let body = http_body_util::StreamBody::new(driven.map(|block| block.map(http_body::Frame::data)));
+    let blocks = patience::coming(driven.boxed());
+    let body = http_body_util::StreamBody::new(blocks.map(|block| block.map(http_body::Frame::data)));
     let text = Limited::new(body, REFUSAL_BYTES).collect().await;
     let text = text.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
     let cause = format!("{status}: {text}");
