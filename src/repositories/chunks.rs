@@ -1,5 +1,7 @@
 //! Rows of `upload_chunks`: first a reservation of the right to write a chunk, then the proof that it is stored.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -72,18 +74,21 @@ pub struct Reservation {
     pub size: i64,
     /// Until when, without a sign of life of the writer.
     pub until: DateTime<Utc>,
+    /// Whether the client may send the chunk past the service, as far as the writer knows.
+    pub direct: bool,
 }
 
-/// Reserves a chunk that nobody has; whether it was free, and the upload is open. On MySQL the subquery takes a shared lock
-/// on the upload's row, so that nobody begins to write behind a complete that has read the rows.
+/// Reserves a chunk that nobody has; whether it was free, and the upload is open and as the writer knows it: that a link for
+/// the chunk was given is known to its writer, and none is given once it is reserved. On MySQL the subquery takes a shared
+/// lock on the upload's row, so that nobody begins to write behind a complete, or behind links, that have read the rows.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn reserve(session: &mut impl Session, wanted: &Reservation) -> Result<bool, RepositoryError> {
-    let Reservation { upload, index, writer, size, until } = wanted;
+    let Reservation { upload, index, writer, size, until, direct } = wanted;
     let sql = "INSERT INTO upload_chunks (upload_id, chunk_index, writer, size, reserved_until) \
-               SELECT id, ?, ?, ?, ? FROM uploads WHERE id = ? AND state = 'open'";
-    match execute!(session, sql, index.get(), writer, size, until, upload.0) {
+               SELECT id, ?, ?, ?, ? FROM uploads WHERE id = ? AND state = 'open' AND direct = ?";
+    match execute!(session, sql, index.get(), writer, size, until, upload.0, direct) {
         Ok(rows) => Ok(rows == 1),
         Err(RepositoryError::Violation(Constraint::Chunk)) => Ok(false),
         Err(error) => Err(error),
@@ -99,7 +104,7 @@ pub async fn take_over(
     wanted: &Reservation,
     now: DateTime<Utc>,
 ) -> Result<bool, RepositoryError> {
-    let Reservation { upload, index, writer, size, until } = wanted;
+    let Reservation { upload, index, writer, size, until, .. } = wanted;
     let sql = "UPDATE upload_chunks SET writer = ?, size = ?, reserved_until = ? \
                WHERE upload_id = ? AND chunk_index = ? AND receipt IS NULL AND (reserved_until <= ? OR reserved_until > ?) \
                AND EXISTS (SELECT 1 FROM uploads WHERE uploads.id = ? AND uploads.state = 'open')";
@@ -163,13 +168,14 @@ pub async fn abandon(
     execute!(session, sql, Uuid::nil(), DateTime::UNIX_EPOCH, upload.0, index.get(), writer).map(drop)
 }
 
-/// The chunks of an upload that somebody writes, or did not write to the end.
+/// The chunks of an upload that came to the service, whether or not to their end.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unfinished(session: &mut impl Session, upload: UploadId) -> Result<Vec<i64>, RepositoryError> {
-    let sql = "SELECT chunk_index FROM upload_chunks WHERE upload_id = ? AND receipt IS NULL";
-    Ok(on!(session, c => sqlx::query_scalar(sql).bind(upload.0).fetch_all(c).await)?)
+pub async fn begun(session: &mut impl Session, upload: UploadId) -> Result<HashSet<i64>, RepositoryError> {
+    let sql = "SELECT chunk_index FROM upload_chunks WHERE upload_id = ?";
+    let begun: Vec<i64> = on!(session, c => sqlx::query_scalar(sql).bind(upload.0).fetch_all(c).await)?;
+    Ok(begun.into_iter().collect())
 }
 
 /// Turns a writer's own reservation into the row that acknowledges the chunk; whether the writer still had

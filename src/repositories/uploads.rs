@@ -133,6 +133,16 @@ pub async fn set_state(
     Ok(execute!(session, sql, to.as_str(), id.0, from.as_str())? == 1)
 }
 
+/// Gives an open upload up whose time is over at `now`; whether it was one. Somebody may have gone on with it since it was
+/// found by [`expired`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire(session: &mut impl Session, id: UploadId, now: DateTime<Utc>) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE uploads SET state = 'aborted' WHERE id = ? AND state = 'open' AND expires_at <= ?";
+    Ok(execute!(session, sql, id.0, now)? == 1)
+}
+
 /// Takes no more chunks of an open upload; whether it was open. One whose client sends chunks past the service stays open
 /// unless it `is_known` what has come that way.
 ///

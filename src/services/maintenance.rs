@@ -2,13 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::ledger::deliver;
-use super::uploads::give_up;
+use super::ledger::{deliver, insert_discard};
 use super::{Failure, Ports};
 use crate::domain::{JobId, UploadId};
 use crate::failpoint;
 use crate::queue::Notice;
-use crate::repositories::{Durability, RepositoryError, in_transaction, jobs, now, uploads};
+use crate::repositories::{Durability, RepositoryError, Transaction, in_transaction, jobs, now, uploads};
 
 /// How many jobs, and how many uploads, one sweep deals with at the most.
 const BATCH: i64 = 500;
@@ -31,7 +30,7 @@ impl MaintenanceService {
     }
 
     /// Announces the jobs that are due and that nobody was told of lately; how many. The first time, a queue that
-    /// did not outlive the last process is told of all.
+    /// did not outlive the last process is told of all. A queue that does not take one is left alone until the next time.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
@@ -49,7 +48,9 @@ impl MaintenanceService {
             let ours = jobs::mark_published(&mut database, job_id, now, before).await?;
             drop(database);
             if ours {
-                deliver(&self.ports, &Notice { job_id, trace_id }).await;
+                if !deliver(&self.ports, &Notice { job_id, trace_id }).await {
+                    break;
+                }
                 announced += 1;
             }
         }
@@ -72,20 +73,23 @@ impl MaintenanceService {
     /// [`Failure`] when the database is away.
     pub async fn expire_uploads(&self) -> Result<usize, Failure> {
         let expired = uploads::expired(&mut self.ports.database.reader().await?, now(), BATCH).await?;
-        let mut ended = 0;
+        let (mut ended, mut taken) = (0, true);
         for id in expired {
-            ended += usize::from(self.expire(id).await?);
+            let job_id: Result<Option<JobId>, RepositoryError> =
+                in_transaction!(self.ports.database, Durability::Full, tx => expire(tx, id));
+            let Some(job_id) = job_id? else { continue };
+            ended += 1;
+            // Once the queue does not take one, the others are announced by a later sweep.
+            taken = taken && deliver(&self.ports, &Notice { job_id, trace_id: NO_TRACE.to_owned() }).await;
         }
         Ok(ended)
     }
+}
 
-    async fn expire(&self, id: UploadId) -> Result<bool, Failure> {
-        let job_id: Result<Option<JobId>, RepositoryError> =
-            in_transaction!(self.ports.database, Durability::Full, tx => give_up(tx, id, NO_TRACE));
-        let job_id = job_id?;
-        if let Some(job_id) = job_id {
-            deliver(&self.ports, &Notice { job_id, trace_id: NO_TRACE.to_owned() }).await;
-        }
-        Ok(job_id.is_some())
+/// Ends an upload whose time is over; the job that removes what was staged, or `None` when somebody was quicker, or goes on.
+async fn expire(tx: &mut Transaction, id: UploadId) -> Result<Option<JobId>, RepositoryError> {
+    if !uploads::expire(tx, id, now()).await? {
+        return Ok(None);
     }
+    insert_discard(tx, id, NO_TRACE).await.map(Some)
 }

@@ -81,15 +81,6 @@ pub struct ObjectStat {
     pub crc: Option<u64>,
 }
 
-/// What clients sent to a store past the service.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sent {
-    /// Chunks that nobody has acknowledged, in order.
-    pub chunks: Vec<StoredChunk>,
-    /// Chunks that were acknowledged and then sent again with other bytes.
-    pub overwritten: Vec<ChunkIndex>,
-}
-
 /// How a signed link shall present the object.
 #[derive(Debug, Clone)]
 pub struct LinkOptions {
@@ -130,7 +121,7 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Stores a chunk so that it survives a power cut; the receipt by which [`Storage::assemble`] finds it again.
     /// A failed call leaves nothing that counts, but what it sent may come to the store later. `contested` says that there
-    /// was such a call for this chunk: nothing is then put where it would interfere.
+    /// was such a call for this chunk, or may be a link: nothing is then put where they would interfere.
     async fn put_chunk(
         &self,
         gathering: &Gathering,
@@ -152,8 +143,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The fewest bytes of a chunk that is sent by such a link and is not the last.
     fn least_linked_chunk_size(&self) -> i64;
 
-    /// What came in by such links, beside the chunks that were acknowledged.
-    async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError>;
+    /// The chunks that came in by such links, in order.
+    async fn sent_by_link(&self, gathering: &Gathering) -> Result<Vec<StoredChunk>, StorageError>;
 
     /// Makes one object of all chunks, which are in order and complete; what it is, where it was read when it was made. Else
     /// [`Storage::stat`] tells.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, SharedStorage, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, SharedStorage, Storage, StorageError};
 use crate::domain::body::Body;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, Visibility};
@@ -97,8 +97,8 @@ impl Storage for ObservedStorage {
         self.0.least_linked_chunk_size()
     }
 
-    async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError> {
-        seen("sent_by_link", self.0.sent_by_link(gathering, acknowledged)).await
+    async fn sent_by_link(&self, gathering: &Gathering) -> Result<Vec<StoredChunk>, StorageError> {
+        seen("sent_by_link", self.0.sent_by_link(gathering)).await
     }
 
     async fn assemble(

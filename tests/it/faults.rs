@@ -57,6 +57,38 @@ async fn a_database_that_is_away_is_a_503_and_heals() {
     assert_eq!(client.download(&file, None).await, b"abcdef");
 }
 
+/// Metrics are needed most while the database is away: a key that was seen is enough then, unless it was taken back.
+#[tokio::test]
+async fn a_revoked_key_reads_no_metrics_while_the_database_is_away() {
+    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await.closed().await;
+    let other = deployment.api().await;
+    let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
+    let api = deployment.api().await;
+    let metrics = async |key: &str| {
+        let client = api.client_with(Some(key));
+        client.http.get(format!("{}/metrics", client.base)).send().await.unwrap().status().as_u16()
+    };
+    let revoke = async |service: &Service, key: &str| {
+        let client = service.client();
+        let revoked = client.http.delete(client.url(&format!("/keys/{}", &key[4..20]))).send().await.unwrap();
+        assert_eq!(revoked.status(), 200);
+    };
+    let new_key = async |scope: &str| deployment.new_key(&["one", "--scope", scope]).await;
+    let [kept, here, elsewhere] = [new_key("metrics").await, new_key("metrics").await, new_key("metrics").await];
+    for key in [&kept, &here, &elsewhere] {
+        assert_eq!(metrics(key).await, 200);
+    }
+    revoke(&other, &elsewhere).await;
+    eventually("this node knows", async || (metrics(&elsewhere).await == 401).then_some(())).await;
+    revoke(&api, &here).await;
+    let without = new_key("users").await;
+    assert_eq!(metrics(&without).await, 403);
+    gate.shut();
+    eventually("keys have to be looked for", async || (metrics(&without).await == 503).then_some(())).await;
+    assert_eq!([metrics(&kept).await, metrics(&here).await, metrics(&elsewhere).await], [200, 503, 401]);
+}
+
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_heals() {
     let (deployment, gate) = with_a_gate_to_the_store().await;

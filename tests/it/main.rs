@@ -24,6 +24,7 @@ mod owners;
 mod page;
 mod postman;
 mod proof;
+mod reservations;
 mod rolling;
 mod storage;
 mod support;

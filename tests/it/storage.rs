@@ -124,6 +124,26 @@ async fn every_layout_is_assembled_and_may_be_again(store: &SharedStorage) {
     }
 }
 
+/// It may have lost the job and not know it.
+#[tokio::test]
+async fn one_who_copies_chunks_in_a_folder_is_waited_for() {
+    let folder = TempDir::new().unwrap();
+    let store: SharedStorage = Arc::new(DirectoryStorage::new(folder.path().to_owned()));
+    store.prepare().await.unwrap();
+    let mut fixture = Fixture::new(&store, None);
+    for (size, seed) in [(3, 1), (4, 2)] {
+        fixture.put(bytes(size, seed)).await;
+    }
+    let staging = folder.path().join("staging").join(fixture.gathering.upload.to_string());
+    let other = std::fs::File::open(staging).unwrap();
+    other.lock().unwrap();
+    let mut assembling = Box::pin(fixture.assemble(Visibility::Private, false));
+    assert!(tokio::time::timeout(Duration::from_secs(2), &mut assembling).await.is_err(), "two have copied at once");
+    drop(other);
+    let location = assembling.await;
+    assert!(read(&store, &location).await == fixture.content);
+}
+
 async fn a_body_that_breaks_is_no_chunk_and_the_next_one_is(store: &SharedStorage) {
     for size in [100, 8 * MIB] {
         let mut fixture = Fixture::new(store, Some(Visibility::Public));

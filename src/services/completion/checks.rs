@@ -11,22 +11,15 @@ use crate::domain::upload_grant::Intended;
 use crate::domain::{Caller, ChunkIndex, FileId, ObjectLocation, Visibility};
 use crate::repositories::now;
 use crate::services::{FieldError, invalid_field};
-use crate::storage::Sent;
 
 /// All chunks in order, those of the rows and those that went past the service; and the latter alone.
 pub(super) fn with_sent(
     upload: &Upload,
     acknowledged: Vec<StoredChunk>,
-    sent: &Sent,
+    sent: &[StoredChunk],
 ) -> Result<(Vec<StoredChunk>, Vec<StoredChunk>), Vec<FieldError>> {
-    if !sent.overwritten.is_empty() {
-        let indexes: Vec<i64> = sent.overwritten.iter().map(|index| index.get()).collect();
-        let message =
-            format!("chunks sent again with other bytes after they were acknowledged: {}", in_ranges(&indexes));
-        return Err(invalid_field("total_chunks", message));
-    }
     let is_new = |chunk: &&StoredChunk| acknowledged.binary_search_by_key(&chunk.index, |chunk| chunk.index).is_err();
-    let adopted: Vec<StoredChunk> = sent.chunks.iter().filter(is_new).cloned().collect();
+    let adopted: Vec<StoredChunk> = sent.iter().filter(is_new).cloned().collect();
     let expected = |index: ChunkIndex| upload.full_chunk_size(index).unwrap_or(0);
     if let Some(wrong) = adopted.iter().find(|chunk| chunk.size != expected(chunk.index)) {
         let (index, size) = (wrong.index.get(), wrong.size);

@@ -25,7 +25,6 @@ use crate::repositories::{
     Constraint, Deadlocked, Durability, RepositoryError, Session, Transaction, audit, chunks, files, in_transaction,
     jobs, now, owners, tenants, uploads,
 };
-use crate::storage::Sent;
 
 /// What a caller says of the finished file.
 #[derive(Debug, Clone)]
@@ -97,9 +96,8 @@ pub struct Completed {
 enum Outcome {
     New(File, JobId),
     Known(File),
-    /// Nothing is recorded: the store has to be asked first what the client of this upload sent straight to it, beside
-    /// these chunks.
-    Direct(Upload, Vec<StoredChunk>),
+    /// Nothing is recorded: the store has to be asked first what the client of this upload sent straight to it.
+    Direct(Upload),
 }
 
 /// Complete.
@@ -130,11 +128,11 @@ impl CompletionService {
     ) -> Result<Completed, CompletionError> {
         let outcome = match self.record(caller, &completion, trace_id, None).await? {
             // Asked outside of a transaction, which must not wait for a store.
-            Outcome::Direct(upload, chunks) => match direct::sent(&self.ports, &upload, &chunks).await {
+            Outcome::Direct(upload) => match direct::sent(&self.ports, &upload).await {
                 Ok(sent) => self.record(caller, &completion, trace_id, Some(&sent)).await?,
                 // Another complete may have been quicker, and its job has ended what was asked about.
                 Err(error) => match self.record(caller, &completion, trace_id, None).await? {
-                    Outcome::Direct(..) => return Err(error.into()),
+                    Outcome::Direct(_) => return Err(error.into()),
                     outcome => outcome,
                 },
             },
@@ -152,7 +150,7 @@ impl CompletionService {
                 let is_proven = file.credential.as_ref().is_none_or(|kept| told.is_some_and(|told| kept.admits(told)));
                 Ok(Completed { file, is_proven })
             }
-            Outcome::Direct(..) => Err(CompletionError::Failed(Failure::Busy)),
+            Outcome::Direct(_) => Err(CompletionError::Failed(Failure::Busy)),
         }
     }
 
@@ -162,7 +160,7 @@ impl CompletionService {
         caller: &Caller,
         completion: &Completion,
         trace_id: &str,
-        sent: Option<&Sent>,
+        sent: Option<&[StoredChunk]>,
     ) -> Result<Outcome, CompletionError> {
         let open = self.ports.storage.public_objects_are_open().await;
         let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, completion, trace_id, open, sent, self.check));
@@ -228,7 +226,7 @@ async fn record(
     completion: &Completion,
     trace_id: &str,
     public_objects_are_open: bool,
-    sent: Option<&Sent>,
+    sent: Option<&[StoredChunk]>,
     check: ContentCheck,
 ) -> Result<Outcome, CompletionError> {
     let id = completion.upload_id;
@@ -237,8 +235,7 @@ async fn record(
     let upload = uploads::find(tx, id).await?;
     let upload = upload.filter(|upload| caller.sees_upload(upload)).ok_or(CompletionError::NotFound)?;
     if !begun && upload.state == UploadState::Open {
-        let chunks = chunks::stored(tx, id).await?;
-        return Ok(Outcome::Direct(upload, chunks));
+        return Ok(Outcome::Direct(upload));
     }
     if !begun {
         let file = files::find_by_upload(tx, id).await?;
@@ -248,8 +245,7 @@ async fn record(
         return Err(CompletionError::NotFound);
     }
     let Chunks { stored, reserved } = chunks::all(tx, id, now()).await?;
-    let (chunks, adopted) =
-        with_sent(&upload, stored, sent.unwrap_or(&Sent::default())).map_err(CompletionError::Invalid)?;
+    let (chunks, adopted) = with_sent(&upload, stored, sent.unwrap_or_default()).map_err(CompletionError::Invalid)?;
     if !adopted.is_empty() {
         chunks::adopt(tx, id, &adopted).await?;
     }

@@ -9,7 +9,7 @@ use crate::domain::{Caller, ChunkIndex, UploadId};
 use crate::failpoint;
 use crate::repositories::{Durability, chunks, now, uploads};
 use crate::services::{Failure, Ports, invalid_field};
-use crate::storage::{Gathering, Sent};
+use crate::storage::Gathering;
 
 /// How long a link is valid. Whoever is slower asks again.
 const VALID_FOR: TimeDelta = TimeDelta::hours(1);
@@ -37,22 +37,24 @@ impl UploadService {
         let valid_for = (expires_at - now()).to_std().unwrap_or_default();
         let storage_upload_id = Some(begin(&self.ports, &upload).await?);
         let gathering = Gathering { storage_upload_id, ..gathering(&upload) };
-        let unfinished = chunks::unfinished(&mut self.ports.database.reader().await?, id).await?;
-        let mut links = Vec::with_capacity(indexes.len());
-        for (index, size) in indexes {
-            // What was sent of it to us may come to the store after what is sent to the store: that goes by us as well.
-            let link = if unfinished.contains(&index.get()) {
-                None
-            } else {
-                self.ports.storage.signed_chunk_link(&gathering, index, size, valid_for).await?
-            };
-            links.push((index, link.map_or_else(|| self.links.chunk_url(id, index, expires_at), Ok)?));
-        }
         if !upload.direct {
             let mut database = self.ports.database.writer(Durability::Full).await?;
             if !uploads::set_direct(&mut database, id).await? {
                 return Err(UploadError::AlreadyCompleted);
             }
+        }
+        // Looked at after that: of what comes to us from now on, no part is made.
+        let begun = chunks::begun(&mut self.ports.database.reader().await?, id).await?;
+        let mut links = Vec::with_capacity(indexes.len());
+        for (index, size) in indexes {
+            // Of two requests for one part some stores take the younger, even if it never ends: what came to us of a chunk
+            // must not meet what is sent past us.
+            let link = if begun.contains(&index.get()) {
+                None
+            } else {
+                self.ports.storage.signed_chunk_link(&gathering, index, size, valid_for).await?
+            };
+            links.push((index, link.map_or_else(|| self.links.chunk_url(id, index, expires_at), Ok)?));
         }
         Ok(ChunkLinks { links, expires_at })
     }
@@ -81,13 +83,9 @@ impl UploadService {
     }
 }
 
-/// What an upload's client sent past the service, beside the chunks that were acknowledged.
-pub(in crate::services) async fn sent(
-    ports: &Ports,
-    upload: &Upload,
-    acknowledged: &[StoredChunk],
-) -> Result<Sent, Failure> {
-    Ok(ports.storage.sent_by_link(&gathering(upload), acknowledged).await?)
+/// What an upload's client sent past the service. Of what was acknowledged too, that counts.
+pub(in crate::services) async fn sent(ports: &Ports, upload: &Upload) -> Result<Vec<StoredChunk>, Failure> {
+    Ok(ports.storage.sent_by_link(&gathering(upload)).await?)
 }
 
 /// Begins the upload's gathering in the store unless it is begun; the store's name for it. Of two that do so at once

@@ -8,7 +8,6 @@ mod writer;
 
 pub use direct::ChunkLinks;
 pub use resume::Received;
-pub(super) use resume::give_up;
 
 use std::time::Duration;
 

@@ -34,16 +34,13 @@ impl UploadService {
         let acknowledged = chunks::stored(&mut self.ports.database.reader().await?, id).await?;
         let mut chunks: Vec<(ChunkIndex, i64)> = Vec::new();
         if upload.direct && upload.state == UploadState::Open {
-            let sent = direct::sent(&self.ports, &upload, &acknowledged).await?;
-            let whole = sent.chunks.iter().filter(|chunk| upload.full_chunk_size(chunk.index) == Some(chunk.size));
-            chunks.extend(whole.map(|chunk| (chunk.index, chunk.size)));
-            // Whoever goes on sends these again.
-            let intact = acknowledged.iter().filter(|chunk| !sent.overwritten.contains(&chunk.index));
-            chunks.extend(intact.map(|chunk| (chunk.index, chunk.size)));
-            chunks.sort_unstable();
-        } else {
-            chunks.extend(acknowledged.iter().map(|chunk| (chunk.index, chunk.size)));
+            let sent = direct::sent(&self.ports, &upload).await?;
+            let is_new = |index| acknowledged.binary_search_by_key(&index, |chunk| chunk.index).is_err();
+            let whole = sent.iter().filter(|chunk| upload.full_chunk_size(chunk.index) == Some(chunk.size));
+            chunks.extend(whole.filter(|chunk| is_new(chunk.index)).map(|chunk| (chunk.index, chunk.size)));
         }
+        chunks.extend(acknowledged.iter().map(|chunk| (chunk.index, chunk.size)));
+        chunks.sort_unstable();
         let (chunk_size, state, expires_at) = (upload.chunk_size, upload.state, upload.expires_at);
         Ok(Received { upload_id: id, chunk_size, state, chunks, expires_at })
     }
@@ -65,27 +62,16 @@ impl UploadService {
     }
 }
 
+/// Ends an open upload; the job that removes what was staged, or `None` when it was not open.
 async fn abort(
     tx: &mut Transaction,
     caller: &Caller,
     id: UploadId,
     trace_id: &str,
 ) -> Result<Option<JobId>, RepositoryError> {
-    let job = give_up(tx, id, trace_id).await?;
-    if job.is_some() {
-        audit::insert(tx, &Entry::of(caller, Action::AbortUpload, id, now())).await?;
-    }
-    Ok(job)
-}
-
-/// Ends an open upload; the job that removes what was staged, or `None` when it was not open.
-pub(in crate::services) async fn give_up(
-    tx: &mut Transaction,
-    id: UploadId,
-    trace_id: &str,
-) -> Result<Option<JobId>, RepositoryError> {
     if !uploads::set_state(tx, id, UploadState::Open, UploadState::Aborted).await? {
         return Ok(None);
     }
+    audit::insert(tx, &Entry::of(caller, Action::AbortUpload, id, now())).await?;
     insert_discard(tx, id, trace_id).await.map(Some)
 }

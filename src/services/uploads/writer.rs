@@ -120,8 +120,8 @@ impl ChunkWriter {
                     sleep(pause).await;
                     pause = (pause * 2).min(SLOWEST_LOOK);
                 }
-                // Somebody was quicker, with this chunk or with the end of the upload: look again.
-                _ => self.still_open().await?,
+                // Somebody was quicker, with this chunk, with links for it, or with the end of the upload: look again.
+                _ => self.upload.direct = self.still_open().await?.direct,
             }
         }
     }
@@ -138,16 +138,18 @@ impl ChunkWriter {
 
     fn reservation(&self, size: u64) -> Reservation {
         let (upload, index, writer) = (self.upload.id, self.index, self.id);
-        Reservation { upload, index, writer, size: size.cast_signed(), until: now() + lasting(RESERVATION) }
+        let (until, direct) = (now() + lasting(RESERVATION), self.upload.direct);
+        Reservation { upload, index, writer, size: size.cast_signed(), until, direct }
     }
 
-    /// Fails when the upload takes no chunks any more.
-    async fn still_open(&self) -> Result<(), UploadError> {
+    /// The upload as it is now; fails when it takes no chunks any more.
+    async fn still_open(&self) -> Result<Upload, UploadError> {
         let upload = uploads::find(&mut self.ports.database.reader().await?, self.upload.id).await?;
-        match upload.map(|upload| upload.state) {
-            Some(UploadState::Open) => Ok(()),
-            Some(UploadState::Completing | UploadState::Completed) => Err(UploadError::AlreadyCompleted),
-            None | Some(UploadState::Aborted) => Err(UploadError::NotFound),
+        let upload = upload.ok_or(UploadError::NotFound)?;
+        match upload.state {
+            UploadState::Open => Ok(upload),
+            UploadState::Completing | UploadState::Completed => Err(UploadError::AlreadyCompleted),
+            UploadState::Aborted => Err(UploadError::NotFound),
         }
     }
 
@@ -256,12 +258,13 @@ impl ChunkWriter {
             body.blocks.try_for_each(|_| async { Ok(()) }).await.map_err(StorageError::Body)?;
             return Ok(String::new());
         }
-        let (contested, part) = (self.contested, self.ports.storage.needs_begin(body.length));
-        if part && !contested {
+        // By a link it may be sent at any time.
+        let contested = self.contested || self.upload.direct;
+        if !contested && self.ports.storage.needs_begin(body.length) {
             self.upload.storage_upload_id = Some(begin(&self.ports, &self.upload).await?);
+            // However it ends: what a cut connection carried may be read by the store after what is sent next.
+            self.contested = true;
         }
-        // However it ends: what a cut connection carried may be read by the store after what is sent next.
-        self.contested |= part;
         Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, contested).await?)
     }
 

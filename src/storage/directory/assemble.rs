@@ -9,7 +9,7 @@ use super::{COPY_BLOCK, remove_if_there, sync_parent};
 use crate::failpoint;
 
 /// Makes one file of the pieces `(offset, length)` of the staging file. May be called again after a crash at
-/// any step: the target appears by a rename and only when it is whole.
+/// any step: the target appears by a rename and only when it is whole. [`io::ErrorKind::WouldBlock`] while another does it.
 pub(super) fn assemble(
     staging: &Path,
     compacted: &Path,
@@ -51,7 +51,7 @@ pub(super) fn assemble(
         match source.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another worker is still copying the chunks"));
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, "another worker is still copying the chunks"));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }

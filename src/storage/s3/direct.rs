@@ -6,11 +6,11 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::Part;
 
 use super::errors::failed;
-use super::plan::{Stored, number_of, part_receipt};
+use super::plan::{number_of, part_receipt};
 use super::{Gathering, S3Storage, begun, crc_of};
 use crate::domain::ChunkIndex;
 use crate::domain::chunk::StoredChunk;
-use crate::storage::{Sent, StorageError};
+use crate::storage::StorageError;
 
 /// A URL that takes one part of the multipart upload with a PUT. The length is signed with it, so that nobody puts more
 /// there than a chunk.
@@ -28,27 +28,8 @@ pub(super) async fn signed_link(
     Ok(signed.uri().to_owned())
 }
 
-/// The parts of the multipart upload that nobody has acknowledged, and those that are not what was acknowledged.
-pub(super) async fn sent(
-    store: &S3Storage,
-    gathering: &Gathering,
-    acknowledged: &[StoredChunk],
-) -> Result<Sent, StorageError> {
-    let mut sent = Sent::default();
-    for part in parts(store, gathering).await? {
-        match acknowledged.binary_search_by_key(&part.index, |chunk| chunk.index) {
-            Err(_) => sent.chunks.push(part),
-            Ok(place) => match Stored::of(&acknowledged[place])? {
-                Stored::Part(_) if acknowledged[place].receipt != part.receipt => sent.overwritten.push(part.index),
-                // The chunk is an object of its own, and a part with its number counts for nothing.
-                Stored::Part(_) | Stored::Object(_) => {}
-            },
-        }
-    }
-    Ok(sent)
-}
-
-async fn parts(store: &S3Storage, gathering: &Gathering) -> Result<Vec<StoredChunk>, StorageError> {
+/// The parts of the multipart upload, in order.
+pub(super) async fn sent(store: &S3Storage, gathering: &Gathering) -> Result<Vec<StoredChunk>, StorageError> {
     let Some(upload) = &gathering.storage_upload_id else { return Ok(Vec::new()) };
     let request = store.calls.list_parts().bucket(store.bucket(gathering.target.bucket)).key(&gathering.target.key);
     let mut pages = request.upload_id(upload).into_paginator().send();

@@ -38,7 +38,7 @@ use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
 use self::transport::Dialer;
 use super::budget::Budget;
-use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Sent, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
@@ -210,8 +210,8 @@ impl Storage for S3Storage {
         MIN_PART_SIZE.cast_signed()
     }
 
-    async fn sent_by_link(&self, gathering: &Gathering, acknowledged: &[StoredChunk]) -> Result<Sent, StorageError> {
-        direct::sent(self, gathering, acknowledged).await
+    async fn sent_by_link(&self, gathering: &Gathering) -> Result<Vec<StoredChunk>, StorageError> {
+        direct::sent(self, gathering).await
     }
 
     async fn assemble(

@@ -3,7 +3,10 @@
 use futures::{StreamExt, stream};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use url::{Position, Url};
 
 use super::eventually;
 
@@ -169,6 +172,20 @@ impl Client {
     pub async fn put_by_link(&self, link: &str, bytes: &[u8]) -> u16 {
         let answer = self.http.put(link).body(bytes.to_vec()).send().await;
         answer.map_or(0, |answer| answer.status().as_u16())
+    }
+
+    /// Begins to send a chunk by a link, and ends in the middle; returns when the store has seen that.
+    pub async fn cut_by_link(&self, link: &str, bytes: &[u8]) {
+        let link = Url::parse(link).expect("a link");
+        let (host, port) = (link.host_str().expect("a host"), link.port_or_known_default().expect("a port"));
+        let target = &link[Position::BeforePath..Position::AfterQuery];
+        let head = format!("PUT {target} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {}\r\n\r\n", bytes.len());
+        let mut stream = TcpStream::connect((host, port)).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // An answer, or the connection's end.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
     }
 
     /// Gives an upload up.
