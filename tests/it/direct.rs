@@ -1,10 +1,10 @@
 //! Chunks that go past the service, and what complete makes of them.
 
 use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
-use futures::future::join_all;
 use serde_json::json;
 
 use crate::support::client::Answer;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Client, Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
 
 const MIB: usize = 1024 * 1024;
@@ -101,20 +101,28 @@ async fn a_link_does_not_change_what_was_acknowledged() {
     assert!(client.download(&file, None).await == content);
 }
 
-/// The job of the first one ends in the store what the others ask about.
+/// The job of the first one ends in the store what the other asks about.
 #[tokio::test]
-async fn completes_at_once_of_what_came_by_links_give_one_file() {
-    let (_deployment, _api, client) = with_s3().await;
-    let content = bytes(CHUNK, 6);
-    for _ in 0..5 {
-        let upload = client.init(&[("total_size", &CHUNK.to_string())]).await;
-        let link = client.links(&upload, &[0]).await.remove(0);
-        assert_eq!(client.put_by_link(&link, &content).await, 200);
-        let completes = (0..20).map(|_| client.complete(&upload, 1, CHUNK, &[]));
-        let files: Vec<_> = join_all(completes).await.into_iter().map(Answer::data).collect();
-        assert!(files.iter().all(|file| file["id"] == files[0]["id"]), "{files:?}");
-        assert!(client.download(&files[0], None).await == content);
-    }
+async fn a_complete_that_comes_too_late_to_the_store_gives_the_same_file() {
+    let deployment = Deployment::full().await;
+    let (quick, _worker) = (deployment.api().await, deployment.worker().await);
+    let (endpoint, ..) = s3::endpoint().await;
+    let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let slow = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).api().await;
+    let (client, content) = (quick.client(), bytes(CHUNK, 6));
+    let upload = client.init(&[("total_size", &CHUNK.to_string())]).await;
+    let link = client.links(&upload, &[0]).await.remove(0);
+    assert_eq!(client.put_by_link(&link, &content).await, 200);
+    gate.set(Fault::Older(u64::MAX));
+    let late = tokio::spawn({
+        let (client, upload) = (slow.client(), upload.clone());
+        async move { client.complete(&upload, 1, CHUNK, &[]).await }
+    });
+    eventually("it asks the store", async || (gate.held() > 0).then_some(())).await;
+    let file = client.complete(&upload, 1, CHUNK, &[]).await.data();
+    assert!(client.download(&file, None).await == content);
+    gate.open();
+    assert_eq!(late.await.unwrap().data()["id"], file["id"]);
 }
 
 /// What was cut on its way through the service may come to the store later than what is sent by a link.
