@@ -115,9 +115,9 @@ pub enum JobOutcome {
 /// A job that follows from another one, and that the same worker holds already.
 #[derive(Debug)]
 pub struct FollowUp {
-    /// It removes what an upload left behind,
+    /// The job, which removes what an upload left behind.
     pub job: ClaimedJob,
-    /// which is this.
+    /// What that is.
     pub leftovers: Arc<Leftovers>,
 }
 
