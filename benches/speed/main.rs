@@ -16,6 +16,7 @@ mod garage;
 mod http;
 mod jobs;
 mod lists;
+mod machine;
 mod memory;
 mod nginx;
 mod page;

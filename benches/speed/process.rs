@@ -17,7 +17,7 @@ use crate::samples::real;
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(20);
 /// What proc(5) counts CPU time in, on every architecture that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub const TICKS_PER_SECOND: f64 = 100.0;
 const LOG_LINES: usize = 20;
 
 /// A process that ends with this value.
@@ -77,12 +77,7 @@ impl Process {
 
     /// CPU seconds that the process has used so far, all threads, user and system.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = self.proc_file("stat")?;
-        // The name before the last parenthesis may have spaces; utime and stime are fields 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field - 3).and_then(|value| value.parse::<u32>().ok());
-        let used = ticks(14).zip(ticks(15)).with_context(|| format!("not what proc(5) promises: {stat}"))?;
-        Ok((f64::from(used.0) + f64::from(used.1)) / TICKS_PER_SECOND)
+        self.usage().cpu_seconds().with_context(|| format!("{}:\n{}", self.name, self.log_end()))
     }
 
     /// The most memory that the process has ever held, in MiB.
@@ -112,6 +107,16 @@ impl Process {
 pub struct Usage(PathBuf);
 
 impl Usage {
+    /// CPU seconds that it has used so far, all threads, user and system.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(self.0.join("stat")).context("the process is gone")?;
+        // The name before the last parenthesis may have spaces; utime and stime are fields 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field - 3).and_then(|value| value.parse::<u32>().ok());
+        let used = ticks(14).zip(ticks(15)).with_context(|| format!("not what proc(5) promises: {stat}"))?;
+        Ok((f64::from(used.0) + f64::from(used.1)) / TICKS_PER_SECOND)
+    }
+
     /// The memory that it holds, in MiB.
     pub fn memory_mib(&self) -> Result<f64> {
         let status = fs::read_to_string(self.0.join("status")).context("the process is gone")?;
