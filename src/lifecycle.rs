@@ -49,48 +49,51 @@ pub struct Stages {
     pub closing: CancellationToken,
     /// Time is running out: jobs under way are given back.
     pub hurry: CancellationToken,
+    /// Time has run out: nothing is waited for any more.
+    pub over: CancellationToken,
 }
 
 impl Stages {
     /// Goes from stage to stage once the first is cancelled: requests are taken for `delay` more, and all shall be over
     /// after `patience`.
     pub fn follow(&self, delay: Duration, patience: Duration) {
-        let Self { draining, closing, hurry } = self.clone();
+        let Self { draining, closing, hurry, over } = self.clone();
         tokio::spawn(async move {
             draining.cancelled().await;
             sleep(delay).await;
             closing.cancel();
-            sleep(patience.saturating_sub(delay + hand_back(patience))).await;
+            let left = patience.saturating_sub(delay);
+            let handing_back = HAND_BACK.min(patience / 4).min(left);
+            sleep(left.saturating_sub(handing_back)).await;
             hurry.cancel();
+            sleep(handing_back).await;
+            over.cancel();
         });
     }
 
-    /// Waits for the tasks that are under way, but no longer than `patience` allows; whether all ended.
-    pub async fn drain(&self, tasks: &TaskTracker, patience: Duration) -> bool {
-        tasks.close();
-        let over = async {
-            self.hurry.cancelled().await;
-            sleep(hand_back(patience)).await;
+    /// Runs what the process is there for, and then waits for the tasks that are under way, but for neither longer than a
+    /// stop may take: both may depend on a server that says nothing any more.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn work(
+        &self,
+        tasks: &TaskTracker,
+        work: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let all = async {
+            work.await?;
+            tasks.close();
+            tasks.wait().await;
+            Ok(())
         };
-        let drained = tokio::select! {
-            () = tasks.wait() => true,
-            () = over => false,
-        };
-        if drained {
-            tracing::info!("stopped");
-        } else {
-            let left = tasks.len();
-            tracing::warn!(
-                left,
-                "stopped with work under way; what was acknowledged is safe, jobs run again elsewhere"
-            );
+        if let Some(ended) = self.over.run_until_cancelled(all).await {
+            return ended.inspect(|()| tracing::info!("stopped"));
         }
-        drained
+        let left = tasks.len();
+        tracing::warn!(left, "stopped with work under way; what was acknowledged is safe, jobs run again elsewhere");
+        Ok(())
     }
-}
-
-fn hand_back(patience: Duration) -> Duration {
-    HAND_BACK.min(patience / 4)
 }
 
 /// Cancels `stop` at the first SIGINT or SIGTERM and ends the process at the second.

@@ -127,19 +127,18 @@ async fn serve() -> anyhow::Result<ExitCode> {
     app.tasks.spawn(telemetry::metrics::keep(app.stages.closing.clone()));
     let serving =
         app.tasks.spawn(server::serve(listener, api, app.config().limits, app.stages.clone(), app.tasks.clone()));
-    let prepared = app.prepare().await;
-    if let Err(error) = prepared {
-        app.stages.closing.cancel();
-        return Err(error);
-    }
-    if app.config().access.keys && !app.stages.draining.is_cancelled() {
-        print_first_key(&app).await?;
-    }
-    if app.config().runs_jobs_in_process() && !app.stages.draining.is_cancelled() {
-        app.tasks.spawn(worker::run(app.worker_context(), app.stages.draining.clone()));
-    }
-    serving.await?;
-    app.stages.drain(&app.tasks, app.config().shutdown_timeout).await;
+    let work = Box::pin(async {
+        app.prepare().await?;
+        if app.config().access.keys && !app.stages.draining.is_cancelled() {
+            print_first_key(&app).await?;
+        }
+        if app.config().runs_jobs_in_process() && !app.stages.draining.is_cancelled() {
+            app.tasks.spawn(worker::run(app.worker_context(), app.stages.draining.clone()));
+        }
+        serving.await?;
+        Ok(())
+    });
+    app.stages.work(&app.tasks, work).await?;
     telemetry::stop(exporter).await;
     Ok(ExitCode::SUCCESS)
 }

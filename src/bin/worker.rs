@@ -77,9 +77,12 @@ async fn work(app: &App) -> anyhow::Result<ExitCode> {
     if let Some(port) = app.config().worker_metrics_port {
         tell_metrics(app, port).await?;
     }
-    app.prepare().await?;
-    worker::run(app.worker_context(), app.stages.draining.clone()).await;
-    app.stages.drain(&app.tasks, app.config().shutdown_timeout).await;
+    let work = Box::pin(async {
+        app.prepare().await?;
+        worker::run(app.worker_context(), app.stages.draining.clone()).await;
+        Ok(())
+    });
+    app.stages.work(&app.tasks, work).await?;
     Ok(ExitCode::SUCCESS)
 }
 

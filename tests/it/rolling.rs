@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::support::balancer::Balancer;
 use crate::support::client::Answer;
-use crate::support::deployment::{Service, mysql};
+use crate::support::deployment::{Service, mysql, mysql_address};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Client, Deployment, bytes, eventually};
 
@@ -134,6 +134,31 @@ async fn a_second_signal_ends_at_once() {
         .await;
     worker.signal(Signal::TERM);
     assert_eq!(worker.ended().await.code(), Some(130));
+}
+
+/// While another process migrates, and the database falls silent: what a stop would wait for never comes.
+#[tokio::test]
+async fn a_stop_waits_for_no_database_that_has_fallen_silent() {
+    for program in [env!("CARGO_BIN_EXE_filemanager"), env!("CARGO_BIN_EXE_filemanager-worker")] {
+        let gate = Proxy::to(mysql_address()).await;
+        let deployment = Deployment::full().await.set("APP_SHUTDOWN_TIMEOUT", "2");
+        let mut command = deployment.command(program);
+        command.env("MYSQL_HOST", "127.0.0.1").env("MYSQL_PORT", gate.port.to_string());
+        let name = deployment.mysql_database().expect("MySQL");
+        let mut migrating = mysql(None).await;
+        let lock = sqlx::query("DO GET_LOCK(CONCAT('filemanager.', ?), 0)").bind(name);
+        lock.execute(&mut migrating).await.unwrap();
+        let mut service = Service::spawn(command);
+        let sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND state = 'User lock'";
+        let waiting = eventually("it waits for the one that migrates", async || {
+            let (waiting,): (i64,) = sqlx::query_as(sql).bind(name).fetch_one(&mut migrating).await.unwrap();
+            (waiting > 0).then_some(waiting)
+        });
+        waiting.await;
+        gate.set(Fault::BlackHole);
+        service.signal(Signal::TERM);
+        assert_eq!(service.ended().await.code(), Some(0));
+    }
 }
 
 /// Uploads, completes and asks, until all is restarted; what went wrong, and the files with the seeds of their bytes.

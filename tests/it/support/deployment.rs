@@ -178,6 +178,11 @@ async fn new_mysql_database() -> String {
     name
 }
 
+/// Where the MySQL server of the tests listens.
+pub fn mysql_address() -> String {
+    format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))
+}
+
 /// The way to the MySQL server of the tests.
 pub fn mysql_options(database: Option<&str>) -> sqlx::mysql::MySqlConnectOptions {
     let options = sqlx::mysql::MySqlConnectOptions::new()
