@@ -6,8 +6,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::error::corrupt;
-use super::{RepositoryError, Session, execute, on};
+use super::{RepositoryError, Session, execute, on, uploads};
 use crate::domain::file::{File, FileStatus, Progress};
+use crate::domain::upload::Upload;
 use crate::domain::{
     AppointmentId, ContentType, Credential, Detail, FileId, FileName, FoundType, ObjectLocation, UploadId, UserId,
 };
@@ -64,13 +65,27 @@ impl TryFrom<Row> for File {
     }
 }
 
+/// A file next to its upload. They share the upload's id and the tenant.
+#[derive(sqlx::FromRow)]
+struct RowWithUpload {
+    #[sqlx(flatten)]
+    file: Row,
+    #[sqlx(flatten)]
+    upload: uploads::Row,
+}
+
+macro_rules! columns {
+    () => {
+        concat!(
+            "files.id, files.tenant, upload_id, grant_id, filename, path, content_type, found_type, size, checksum, ",
+            "claimed_checksum, detail, credential, status, error, user_id, appointment_id, files.created_at"
+        )
+    };
+}
+
 macro_rules! select {
     ($condition:literal) => {
-        concat!(
-            "SELECT id, tenant, upload_id, grant_id, filename, path, content_type, found_type, size, checksum, ",
-            "claimed_checksum, detail, credential, status, error, user_id, appointment_id, created_at FROM files WHERE ",
-            $condition
-        )
+        concat!("SELECT ", columns!(), " FROM files WHERE ", $condition)
     };
 }
 
@@ -115,6 +130,25 @@ pub async fn insert(session: &mut impl Session, file: &File) -> Result<(), Repos
 pub async fn find(session: &mut impl Session, id: FileId) -> Result<Option<File>, RepositoryError> {
     let row: Option<Row> = on!(session, c => sqlx::query_as(select!("id = ?")).bind(id.0).fetch_optional(c).await)?;
     row.map(File::try_from).transpose()
+}
+
+/// The file with this id, and the upload that it came from.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_with_upload(
+    session: &mut impl Session,
+    id: FileId,
+) -> Result<Option<(File, Upload)>, RepositoryError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", ",
+        uploads::columns!(),
+        " FROM files JOIN uploads ON uploads.id = files.upload_id WHERE files.id = ?"
+    );
+    let row: Option<RowWithUpload> = on!(session, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)?;
+    row.map(|row| Ok((row.file.try_into()?, row.upload.try_into()?))).transpose()
 }
 
 /// The file that came from this upload.

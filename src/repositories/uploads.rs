@@ -11,9 +11,10 @@ use crate::domain::upload_grant::UploadGrant;
 use crate::domain::{ObjectLocation, UploadId};
 use crate::failpoint;
 
+/// A row, whose id is named so that it can be joined with what belongs to the upload.
 #[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
+pub(super) struct Row {
+    upload_id: Uuid,
     tenant: String,
     upload_grant: Option<Json<UploadGrant>>,
     state: String,
@@ -30,7 +31,7 @@ impl TryFrom<Row> for Upload {
 
     fn try_from(row: Row) -> Result<Self, RepositoryError> {
         Ok(Self {
-            id: UploadId(row.id),
+            id: UploadId(row.upload_id),
             tenant: row.tenant.parse().map_err(corrupt)?,
             grant: row.upload_grant.map(|grant| grant.0),
             state: row.state.parse().map_err(corrupt)?,
@@ -44,8 +45,15 @@ impl TryFrom<Row> for Upload {
     }
 }
 
-const SELECT: &str = "SELECT id, tenant, upload_grant, state, chunk_size, target_path, storage_upload_id, hints, direct, \
-                      expires_at FROM uploads WHERE id = ?";
+/// What an upload has beside its id and its tenant, which a file that came from it has too.
+macro_rules! columns {
+    () => {
+        "upload_grant, state, chunk_size, target_path, storage_upload_id, hints, direct, expires_at"
+    };
+}
+pub(super) use columns;
+
+const SELECT: &str = concat!("SELECT id AS upload_id, tenant, ", columns!(), " FROM uploads WHERE id = ?");
 
 /// Inserts a new upload.
 ///

@@ -188,8 +188,7 @@ impl AssemblyService {
 
     async fn load(&self, id: FileId) -> Result<Option<(File, Upload, Vec<StoredChunk>)>, RepositoryError> {
         let mut database = self.ports.database.reader().await?;
-        let Some(file) = files::find(&mut database, id).await? else { return Ok(None) };
-        let Some(upload) = uploads::find(&mut database, file.upload_id).await? else { return Ok(None) };
+        let Some((file, upload)) = files::find_with_upload(&mut database, id).await? else { return Ok(None) };
         let chunks = chunks::stored(&mut database, upload.id).await?;
         Ok(Some((file, upload, chunks)))
     }
