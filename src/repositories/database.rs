@@ -124,6 +124,8 @@ impl Database {
             Self::MySql(pool) => {
                 // sqlx takes a lock too, but without an end to the waiting, which MariaDB takes for no waiting at all.
                 let mut lock = pool.acquire().await?;
+                // Where it is broken off, nobody else shall wait for its answer.
+                lock.close_on_drop();
                 let (locked,): (Option<i64>,) =
                     sqlx::query_as(LOCK).bind(MIGRATION_LOCK_SECONDS).fetch_one(&mut *lock).await?;
                 if locked != Some(1) {
@@ -143,7 +145,7 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn reader(&self) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(acquire(pool).await?),
+            Self::MySql(pool) => Connection::MySql(Lent { connection: acquire(pool).await?, waiting: false }),
             Self::Sqlite { readers, .. } => Connection::Sqlite { connection: acquire(readers).await?, _turn: None },
         })
     }
@@ -154,7 +156,7 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn writer(&self, durability: Durability) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(acquire(pool).await?),
+            Self::MySql(pool) => Connection::MySql(Lent { connection: acquire(pool).await?, waiting: false }),
             Self::Sqlite { full, relaxed, turn: whose, .. } => {
                 let turn = turn(whose).await?;
                 let pool = if durability == Durability::Full { full } else { relaxed };
@@ -194,7 +196,7 @@ impl Deadlocked for RepositoryError {
 /// A connection out of a pool.
 pub enum Connection {
     /// To MySQL or MariaDB.
-    MySql(PoolConnection<MySql>),
+    MySql(Lent),
     /// To SQLite.
     Sqlite {
         /// The connection.
@@ -202,6 +204,22 @@ pub enum Connection {
         /// Held while the connection may write.
         _turn: Option<OwnedMutexGuard<()>>,
     },
+}
+
+/// A connection to a server, which may say nothing any more.
+pub struct Lent {
+    connection: PoolConnection<MySql>,
+    /// Whether a statement waits for its answer, or has waited too long.
+    waiting: bool,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.waiting {
+            // The pool would wait for the answer before it lets others have the connection's place, without an end.
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 /// A transaction that was begun.
@@ -280,6 +298,9 @@ impl Transaction {
 pub trait Session: Send {
     /// The connection inside.
     fn handle(&mut self) -> Handle<'_>;
+
+    /// A statement waits for its answer from now on, or has it.
+    fn set_waiting(&mut self, waiting: bool);
 }
 
 /// The connection inside a [`Session`].
@@ -293,8 +314,14 @@ pub enum Handle<'s> {
 impl Session for Connection {
     fn handle(&mut self) -> Handle<'_> {
         match self {
-            Self::MySql(connection) => Handle::MySql(connection),
+            Self::MySql(lent) => Handle::MySql(&mut lent.connection),
             Self::Sqlite { connection, .. } => Handle::Sqlite(connection),
+        }
+    }
+
+    fn set_waiting(&mut self, waiting: bool) {
+        if let Self::MySql(lent) = self {
+            lent.waiting = waiting;
         }
     }
 }
@@ -306,19 +333,25 @@ impl Session for Transaction {
             Self::Sqlite(transaction) => Handle::Sqlite(&mut transaction.connection),
         }
     }
+
+    // One that has not ended is not fit for anybody else anyway.
+    fn set_waiting(&mut self, _: bool) {}
 }
 
 /// Runs the same statement on whichever database the session is of.
 macro_rules! on {
-    ($session:expr, $connection:ident => $statement:expr) => {
-        $crate::repositories::pools::statement(module_path!(), async {
+    ($session:expr, $connection:ident => $statement:expr) => {{
+        $crate::repositories::database::Session::set_waiting($session, true);
+        let answer = $crate::repositories::pools::statement(module_path!(), async {
             match $crate::repositories::database::Session::handle($session) {
                 $crate::repositories::database::Handle::MySql($connection) => $statement,
                 $crate::repositories::database::Handle::Sqlite($connection) => $statement,
             }
         })
-        .await
-    };
+        .await;
+        $crate::repositories::database::Session::set_waiting($session, $crate::repositories::pools::is_late(&answer));
+        answer
+    }};
 }
 pub(super) use on;
 

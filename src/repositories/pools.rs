@@ -38,6 +38,11 @@ pub(super) async fn statement<T>(
     observed(Dependency::Database, repository, in_time).await
 }
 
+/// Whether the answer was not waited for any longer, and may still come.
+pub(super) fn is_late<T>(answer: &Result<T, sqlx::Error>) -> bool {
+    matches!(answer, Err(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
+}
+
 /// A connection, once one is free.
 pub(super) async fn acquire<DB: sqlx::Database>(pool: &Pool<DB>) -> Result<PoolConnection<DB>, RepositoryError> {
     let _waiting = Held::on(CONNECTIONS_WAITING);

@@ -75,7 +75,7 @@ pub const CATALOGUE: &[(&str, Kind, &str)] = &[
     (CONNECTIONS_MAX, Level, "The most connections of this process to the database."),
     (CONNECTIONS_WAITING, Level, "Requests and jobs that wait for a connection to the database."),
     (JOBS, Level, "Jobs in the database, of all processes; counted up to 100000."),
-    (JOBS_OLDEST, Level, "Seconds that the oldest job that is due has waited."),
+    (JOBS_OLDEST, Level, "Seconds that the oldest job has waited that is due, or that its worker has left."),
     (JOBS_RUNNING, Level, "Jobs that this process runs."),
     (JOB_SECONDS, Histogram, "Seconds that an attempt at a job took."),
     (JOB_FAILURES, Counter, "Attempts at jobs that failed."),

@@ -1,8 +1,9 @@
 //! Dependencies that go away and come back, disks that are full, processes that are killed.
 
+use futures::future::join_all;
 use rustix::process::Signal;
 
-use crate::support::deployment::from_services;
+use crate::support::deployment::{from_services, mysql, mysql_address};
 use crate::support::proxy::Proxy;
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
 
@@ -29,7 +30,7 @@ async fn with_a_gate_to_the_store() -> (Deployment, Proxy) {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_a_503_and_heals() {
-    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let gate = Proxy::to(mysql_address()).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
     let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
     gate.shut();
@@ -57,10 +58,40 @@ async fn a_database_that_is_away_is_a_503_and_heals() {
     assert_eq!(client.download(&file, None).await, b"abcdef");
 }
 
+/// As when the server's machine is gone: of what is under way, nobody hears any more.
+#[tokio::test]
+async fn connections_on_which_the_database_falls_silent_make_room_for_others() {
+    let gate = Proxy::to(mysql_address()).await;
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
+    let deployment = deployment.set("MYSQL_CONNECTIONS", "2");
+    let api = deployment.api().await;
+    let client = api.client();
+    let name = deployment.mysql_database().unwrap();
+    let mut other = mysql(Some(name)).await;
+    sqlx::raw_sql("LOCK TABLES users WRITE").execute(&mut other).await.unwrap();
+    let stuck = join_all((0..2).map(|_| client.get("/users")));
+    let falls_silent = async {
+        let mut watching = mysql(None).await;
+        let sql =
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND state LIKE 'Waiting for table%'";
+        eventually("both connections are under way", async || {
+            let (waiting,): (i64,) = sqlx::query_as(sql).bind(name).fetch_one(&mut watching).await.unwrap();
+            (waiting == 2).then_some(())
+        })
+        .await;
+        gate.hold();
+    };
+    let (answers, ()) = tokio::join!(stuck, falls_silent);
+    assert!(answers.iter().all(|answer| answer.status == 503), "{:?}", answers[0].body);
+    drop(other);
+    eventually("others take their place", async || (client.get("/users").await.status == 200).then_some(())).await;
+}
+
 /// Metrics are needed most while the database is away: a key that was seen is enough then, unless it was taken back.
 #[tokio::test]
 async fn a_revoked_key_reads_no_metrics_while_the_database_is_away() {
-    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let gate = Proxy::to(mysql_address()).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await.closed().await;
     let other = deployment.api().await;
     let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
@@ -283,7 +314,7 @@ async fn an_upload_that_nobody_completes_expires_with_what_was_staged() {
     let client = api.client();
     let upload = client.init(&[]).await;
     client.chunk(&upload, 0, b"abc").await.data();
-    let mut database = crate::support::deployment::mysql(Some(&deployment.settings["MYSQL_DATABASE"])).await;
+    let mut database = mysql(Some(&deployment.settings["MYSQL_DATABASE"])).await;
     let id: uuid::Uuid = upload.parse().unwrap();
     let expire = "UPDATE uploads SET expires_at = '2020-01-01 00:00:00' WHERE id = ?";
     sqlx::query(expire).bind(id).execute(&mut database).await.unwrap();

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::operator::in_repository;
-use crate::support::deployment::{from_services, mysql, run};
+use crate::support::deployment::{mysql, mysql_address, run};
 use crate::support::proxy::Proxy;
 use crate::support::scrape::Scrape;
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually};
@@ -192,7 +192,7 @@ async fn jobs_that_fail_are_counted_by_their_reason() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_seen_and_nothing_stale_is_told() {
-    let gate = Proxy::to(format!("{}:{}", from_services("TEST_MYSQL_HOST"), from_services("TEST_MYSQL_PORT"))).await;
+    let gate = Proxy::to(mysql_address()).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
     let deployment = deployment.set("MYSQL_HOST", "127.0.0.1").set("MYSQL_PORT", gate.port.to_string());
     let api = deployment.api().await;
@@ -272,12 +272,13 @@ async fn a_worker_shows_its_metrics_only_when_it_is_told_to() {
 }
 
 /// The statements behind the gauges, and the index that each of them is read from.
-const STATEMENTS: [(&str, &str); 6] = [
+const STATEMENTS: [(&str, &str); 7] = [
     (backlog::DUE, "jobs_state_run_at"),
     (backlog::DELAYED, "jobs_state_run_at"),
     (backlog::RUNNING, "jobs_state_run_at"),
     (backlog::FAILED, "jobs_state_run_at"),
     (backlog::OLDEST, "jobs_state_run_at"),
+    (backlog::ABANDONED, "jobs_state_lease_until"),
     (backlog::OPEN_UPLOADS, "uploads_state_expires_at"),
 ];
 
