@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt, stream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{self, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -58,10 +58,12 @@ pub struct WorkerContext {
 /// Runs jobs until told to stop. Jobs that run then are finished; nothing new is begun.
 pub async fn run(context: WorkerContext, stop: CancellationToken) {
     running::show_all_kinds();
-    let sweeper = sweeper::run(context.maintenance.clone(), context.config.sweep_interval, stop.clone());
+    let (maintenance, refused) = (context.maintenance.clone(), Arc::<Notify>::default());
+    let sweeper = sweeper::run(maintenance, context.config.sweep_interval, Arc::clone(&refused), stop.clone());
     let sweeper = tokio::spawn(sweeper);
     let tidier = tokio::spawn(tidier::run(context.gc.clone(), context.config.sweep_interval, stop.clone()));
     let slots = Arc::new(Semaphore::new(context.config.concurrency));
+    let stand_in = tokio::spawn(stand_in(context.clone(), Arc::clone(&slots), refused, stop.clone()));
     let mut pause = FIRST_RECONNECT;
     while !stop.is_cancelled() {
         let at_once = u16::try_from(context.config.concurrency).unwrap_or(u16::MAX);
@@ -81,7 +83,15 @@ pub async fn run(context: WorkerContext, stop: CancellationToken) {
         pause = (pause * 2).min(SLOWEST_RECONNECT);
     }
     // They never end but by the same token.
-    let _ = tokio::join!(sweeper, tidier);
+    let _ = tokio::join!(sweeper, tidier, stand_in);
+}
+
+/// Takes what is due straight from the database whenever the queue has refused it. A broker that is short of memory or disk
+/// still says which jobs it has, but takes no more.
+async fn stand_in(context: WorkerContext, slots: Arc<Semaphore>, refused: Arc<Notify>, stop: CancellationToken) {
+    while stop.run_until_cancelled(refused.notified()).await.is_some() {
+        take_due(&context, &slots, &stop).await;
+    }
 }
 
 /// Takes what is due straight from the database: without the queue work is slower, but it does not stand still.
@@ -261,5 +271,89 @@ async fn keep_lease(context: &WorkerContext, job: &ClaimedJob) {
                 pause = DATABASE_AWAY;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures::stream::BoxStream;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::app::App;
+    use crate::config::{Config, Role};
+    use crate::domain::JobId;
+    use crate::domain::job::NewJob;
+    use crate::jobs::assemble_file;
+    use crate::queue::{JobQueue, Notice, QueueError};
+    use crate::repositories::backlog::{self, Backlog};
+    use crate::repositories::{Durability, jobs, now};
+    use crate::services::Ports;
+
+    /// A broker that is short of memory: it is there, and takes nothing.
+    struct Full;
+
+    #[async_trait]
+    impl JobQueue for Full {
+        fn kind(&self) -> &'static str {
+            "full"
+        }
+
+        fn is_durable(&self) -> bool {
+            true
+        }
+
+        async fn announce(&self, _: &Notice) -> Result<(), QueueError> {
+            Err(QueueError("no memory".to_owned()))
+        }
+
+        async fn waiting(&self) -> Result<u64, QueueError> {
+            Ok(0)
+        }
+
+        async fn notices(&self, _: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
+            Ok(stream::pending().boxed())
+        }
+
+        async fn probe(&self) -> Result<(), QueueError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_that_the_queue_does_not_take_are_done_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = [("APP_DATA_DIR", folder.path().display().to_string()), ("JOB_SWEEP_INTERVAL", "1".to_owned())];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let app = App::build(Config::parse(Role::Api, settings.into()).unwrap(), "test").unwrap();
+        app.migrate().await.unwrap();
+        let ports = Ports { queue: Arc::new(Full), ..app.ports().clone() };
+        let maintenance = MaintenanceService::new(ports);
+        let context = WorkerContext { queue: Arc::new(Full), maintenance, ..app.worker_context() };
+        let database = app.ports().database.clone();
+        let job = NewJob {
+            id: JobId(Uuid::new_v4()),
+            kind: assemble_file::NAME,
+            // A file that is gone: there is nothing to do for it.
+            subject: Uuid::new_v4(),
+            trace_id: String::new(),
+        };
+        {
+            let mut writer = database.writer(Durability::Full).await.unwrap();
+            jobs::insert(&mut writer, &job).await.unwrap();
+            jobs::unmark_published(&mut writer, job.id).await.unwrap();
+        }
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(run(context, stop.clone()));
+        let done = async {
+            let none = |backlog: Backlog| backlog.due + backlog.delayed + backlog.running + backlog.failed == 0;
+            while !none(backlog::read(&mut database.reader().await.unwrap(), now()).await.unwrap()) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        time::timeout(Duration::from_mins(1), done).await.unwrap();
+        stop.cancel();
+        worker.await.unwrap();
     }
 }

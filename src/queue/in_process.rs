@@ -53,6 +53,10 @@ impl JobQueue for InProcessQueue {
         self.sender.try_send(notice.clone()).map_err(|error| QueueError(error.to_string()))
     }
 
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        Ok((CAPACITY - self.sender.capacity()) as u64)
+    }
+
     async fn notices(&self, _: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         let receiver = Arc::clone(&self.receiver).lock_owned().await;
         let notices = stream::unfold(receiver, |mut receiver| async {

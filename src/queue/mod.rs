@@ -52,6 +52,9 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Announces a job; returns once the queue has it for sure.
     async fn announce(&self, notice: &Notice) -> Result<(), QueueError>;
 
+    /// How many notices wait for a worker.
+    async fn waiting(&self) -> Result<u64, QueueError>;
+
     /// Notices as they come, at most `at_once` unanswered ones at a time. The stream ends when the queue is lost.
     async fn notices(&self, at_once: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError>;
 

@@ -37,6 +37,10 @@ impl JobQueue for ObservedQueue {
         observed(Dependency::Queue, "announce", self.0.announce(notice)).await
     }
 
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        observed(Dependency::Queue, "count", self.0.waiting()).await
+    }
+
     async fn notices(&self, at_once: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         observed(Dependency::Queue, "subscribe", self.0.notices(at_once)).await
     }

@@ -50,6 +50,12 @@ impl Link {
     fn is_up(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
     }
+
+    /// Whether the server takes nothing that is published, because it is short of memory or of disk. It says so once
+    /// something was, and until it takes it the connection cannot even be closed.
+    fn is_blocked(&self) -> bool {
+        self.is_up() && self.connection.status().blocked()
+    }
 }
 
 /// A queue on a `RabbitMQ` server.
@@ -100,6 +106,9 @@ impl RabbitMqQueue {
     async fn publisher(&self) -> Result<Channel, QueueError> {
         let mut publisher = self.publisher.lock().await;
         match &*publisher {
+            Some(link) if link.is_blocked() => {
+                Err(QueueError("it takes no messages, for want of memory or disk".into()))
+            }
             Some(link) if link.is_up() => Ok(link.channel.clone()),
             _ => {
                 let link = self.connect().await?;
@@ -111,7 +120,10 @@ impl RabbitMqQueue {
 
     /// Forgets the link, so that the next use makes a new one and declares everything again.
     async fn drop_publisher(&self) {
-        *self.publisher.lock().await = None;
+        let mut publisher = self.publisher.lock().await;
+        if !publisher.as_ref().is_some_and(Link::is_blocked) {
+            *publisher = None;
+        }
     }
 }
 
@@ -170,6 +182,19 @@ impl JobQueue for RabbitMqQueue {
         Err(confirmed)
     }
 
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        let channel = self.publisher().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(self.options.queue.as_str().into(), options, FieldTable::default());
+        let failed = match timeout(CONFIRM_TIMEOUT, declared).await {
+            Ok(Ok(queue)) => return Ok(queue.message_count().into()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => QueueError("the queue does not answer".into()),
+        };
+        self.drop_publisher().await;
+        Err(failed)
+    }
+
     async fn notices(&self, at_once: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         let link = self.connect().await?;
         let consume = async {
@@ -187,7 +212,9 @@ impl JobQueue for RabbitMqQueue {
     }
 
     async fn probe(&self) -> Result<(), QueueError> {
-        self.publisher().await.map(drop)
+        // One that takes no messages is there all the same: workers take the jobs from the database meanwhile.
+        let blocked = self.publisher.lock().await.as_ref().is_some_and(Link::is_blocked);
+        if blocked { Ok(()) } else { self.publisher().await.map(drop) }
     }
 }
 

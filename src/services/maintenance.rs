@@ -11,10 +11,19 @@ use crate::repositories::{Durability, RepositoryError, Transaction, in_transacti
 
 /// How many jobs, and how many uploads, one sweep deals with at the most.
 const BATCH: i64 = 500;
-/// How long a job counts as announced. A queue that is longer than this gets some notices twice, which is harmless.
+/// How long a job counts as announced. Where jobs wait for longer, some notices come twice, which is harmless.
 const ANNOUNCED_FOR: TimeDelta = TimeDelta::seconds(30);
 /// The trace of work that no request asked for.
 const NO_TRACE: &str = "00000000000000000000000000000000";
+
+/// How the announcing of what is due went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// How many jobs were announced.
+    pub jobs: usize,
+    /// Whether there are some that the queue did not take.
+    pub refused: bool,
+}
 
 /// What every worker does from time to time.
 #[derive(Clone)]
@@ -29,29 +38,42 @@ impl MaintenanceService {
         Self { ports }
     }
 
-    /// Announces the jobs that are due and that nobody was told of lately; how many. The first time, a queue that
-    /// did not outlive the last process is told of all. A queue that does not take one is left alone until the next time.
+    /// Announces the jobs that are due and that nobody was told of lately. The first time, a queue that did not outlive the
+    /// last process is told of all. A queue that does not take one is left alone until the next time, and so is one in
+    /// which more wait than could be announced: they are these, and what is told twice is only in the way of others.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
-    pub async fn announce_due(&self, first: bool) -> Result<usize, Failure> {
+    pub async fn announce_due(&self, first: bool) -> Result<Announced, Failure> {
+        let mut announced = Announced::default();
         if failpoint::is_off("sweeper") {
-            return Ok(0);
+            return Ok(announced);
         }
         let now = now();
         let forgotten = first && !self.ports.queue.is_durable();
         let before = if forgotten { now } else { now - ANNOUNCED_FOR };
         let due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
-        let mut announced = 0;
+        if due.is_empty() {
+            return Ok(announced);
+        }
+        match self.ports.queue.waiting().await {
+            Ok(waiting) if waiting >= BATCH.cast_unsigned() => return Ok(announced),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, jobs = due.len(), "what is due cannot be announced; it waits in the database");
+                return Ok(Announced { jobs: 0, refused: true });
+            }
+        }
         for (job_id, trace_id) in due {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;
             let ours = jobs::mark_published(&mut database, job_id, now, before).await?;
             drop(database);
             if ours {
                 if !deliver(&self.ports, &Notice { job_id, trace_id }).await {
+                    announced.refused = true;
                     break;
                 }
-                announced += 1;
+                announced.jobs += 1;
             }
         }
         Ok(announced)
