@@ -84,7 +84,7 @@ fn keys(reader: &mut Reader) -> Option<JwtKeys> {
         JwtKeys::Secret(secret.into())
     });
     let file = reader.optional("APP_JWT_KEYS_FILE").map(|path| JwtKeys::File(path.into()));
-    let url = reader.optional_url("APP_JWT_JWKS_URL").map(JwtKeys::Url);
+    let url = reader.optional_resource("APP_JWT_JWKS_URL").map(JwtKeys::Url);
     let mut given = [secret, file, url].into_iter().flatten();
     if let (Some(keys), None) = (given.next(), given.next()) {
         return Some(keys);

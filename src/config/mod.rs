@@ -8,6 +8,7 @@ mod settings;
 mod traces;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -254,7 +255,10 @@ impl Config {
             Err(error) if error.not_found() => Vec::new(),
             Err(error) => return Err(ConfigErrors::unreadable(&error)),
         };
-        Self::parse(role, from_file.into_iter().chain(std::env::vars()).collect())
+        // Others' variables may be anything; what is no text in one of ours is refused with its name.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let from_env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        Self::parse(role, from_file.into_iter().chain(from_env).collect())
     }
 
     /// Reads these variables; a later one of the same name wins.

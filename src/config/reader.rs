@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::settings::{SETTINGS, Setting};
@@ -192,6 +193,23 @@ impl Reader {
         self.url(name, &value, &text, "host:port or an http or https URL, such as minio:9000")
     }
 
+    /// A URL that is asked as it is, and may have a query.
+    pub(super) fn optional_resource(&mut self, name: &'static str) -> Option<Url> {
+        let value = self.optional(name)?;
+        match Url::parse(&value) {
+            Ok(mut url) => {
+                let asked = url.clone();
+                url.set_query(None);
+                is_plain_http(&url).then_some(asked)
+            }
+            Err(_) => None,
+        }
+        .or_else(|| {
+            self.refuse::<String>(name, &value, "an http or https URL, such as https://issuer.example.org/keys");
+            None
+        })
+    }
+
     fn url(&mut self, name: &'static str, value: &str, text: &str, expected: &str) -> Option<Url> {
         match Url::parse(text) {
             Ok(url) if is_plain_http(&url) => Some(url),
@@ -248,9 +266,11 @@ impl Reader {
     /// What to log.
     pub(super) fn filter(&mut self, name: &'static str) -> String {
         let value = self.optional(name).unwrap_or_default();
+        // A word that is no level would be taken for a module of which all is wanted, and nothing of the others.
+        let is_level = |part: &str| part.is_empty() || part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
         match EnvFilter::try_new(&value) {
-            Ok(_) => value,
-            Err(_) => self.refuse(name, &value, "error, warn, info, debug or trace, or a list such as info,sqlx=debug"),
+            Ok(_) if value.split(',').map(str::trim).all(is_level) => value,
+            _ => self.refuse(name, &value, "error, warn, info, debug or trace, or a list such as info,sqlx=debug"),
         }
     }
 

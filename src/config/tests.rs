@@ -21,7 +21,7 @@ fn nothing_set_is_the_embedded_deployment_on_loopback() {
 
 #[test]
 fn each_part_is_chosen_by_its_own_variable() {
-    let config = parse(&[("RABBITMQ_HOST", "rabbitmq")]).unwrap();
+    let config = parse(&[("RABBITMQ_HOST", "rabbitmq"), ("LOG_LEVEL", "warn,sqlx=debug")]).unwrap();
     assert!(matches!(config.queue, QueueConfig::RabbitMq { port: 5672, .. }));
     assert!(matches!(config.database, DatabaseConfig::Sqlite));
 }
@@ -34,6 +34,7 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         ("APP_MAX_CHUNK_SIZE", "0"),
         ("MYSQL_HOST", "db"),
         ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "warning"),
         ("APP_CORS_ORIGINS", "https://ok.example, nonsense"),
         ("APP_AUTH", "of"),
     ])
@@ -45,6 +46,7 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         "MYSQL_USER is not set, but must be when MYSQL_HOST is",
         "MYSQL_PASSWORD is not set, but must be when MYSQL_HOST is",
         "LOG_FORMAT is \"xml\", but must be text or json",
+        "LOG_LEVEL is \"warning\", but must be error, warn, info,",
         "APP_CORS_ORIGINS is",
         "APP_AUTH is \"of\", but must be off, keys, jwt or keys,jwt",
     ] {

@@ -31,7 +31,7 @@ pub const TRACE_PARENT: &str = "traceparent";
 /// How long a collector may take for a batch of spans.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop may wait for the last batch.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// Whose spans are exported.
 const OURS: &str = "filemanager";
 
@@ -70,7 +70,7 @@ impl Exporter {
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(config.traces_url())
             .with_headers(config.headers())
-            .with_http_client(Collector { client, runtime: Handle::current() })
+            .with_http_client(Collector { client, runtime: Handle::current(), away: AtomicBool::new(false) })
             .build()?;
         let name = config.service_name.clone().unwrap_or_else(|| program.to_owned());
         let provider = SdkTracerProvider::builder()
@@ -123,6 +123,8 @@ fn sampler(config: &TraceConfig) -> Sampler {
 struct Collector {
     client: reqwest::Client,
     runtime: Handle,
+    /// Whether it took nothing the last time. That is told once, and not with every batch.
+    away: AtomicBool,
 }
 
 #[async_trait]
@@ -138,8 +140,11 @@ impl HttpClient for Collector {
             Ok::<_, HttpError>(response.body(answer.bytes().await?)?)
         });
         let answer = sent.await?;
+        let taken = answer.as_ref().is_ok_and(|answer| answer.status().is_success());
+        let was_away = self.away.swap(!taken, Ordering::Relaxed);
         match &answer {
-            Ok(answer) if answer.status().is_success() => {}
+            _ if taken && was_away => tracing::info!("the collector takes spans again"),
+            _ if taken || was_away => {}
             Ok(answer) => tracing::warn!(status = answer.status().as_u16(), "the collector takes no spans"),
             Err(error) => tracing::warn!(%error, "the collector of spans cannot be reached"),
         }

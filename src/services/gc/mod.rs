@@ -32,6 +32,8 @@ const LEASE: &str = "gc";
 const BATCH: i64 = 500;
 /// After so many things that the store did not remove, a pass is given up.
 const MOST_KEPT: u64 = 20;
+/// How many files without their objects are named in the log.
+const MOST_LOST: u64 = 100;
 
 /// Whether anything is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,11 +270,20 @@ impl<'p> Pass<'p> {
             return Ok(());
         }
         if files::find(&mut self.ports.database.reader().await?, id).await?.is_some() {
-            tracing::error!(file_id = %id, path = %object, "the object of a stored file is missing");
+            self.report_missing(id, object);
             (self.listener)(&format!("MISSING: object {object} of file {id}"));
             self.report.lost_files += 1;
         }
         Ok(())
+    }
+
+    /// Writes it into the log, which a bucket that was emptied must not fill.
+    fn report_missing(&self, id: FileId, object: &ObjectLocation) {
+        match self.report.lost_files {
+            ..MOST_LOST => tracing::error!(file_id = %id, path = %object, "the object of a stored file is missing"),
+            MOST_LOST => tracing::error!("more objects are missing; `filemanager gc --dry-run` names them all"),
+            _ => {}
+        }
     }
 
     /// Deletes the oldest lines of the record.

@@ -20,7 +20,7 @@ pub(super) fn assemble(
     let source = match OpenOptions::new().read(true).write(true).open(staging) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && (size == 0 || target.exists()) => {
-            return if target.exists() { Ok(()) } else { create_empty(target) };
+            return if target.exists() { sync_parent(target) } else { create_empty(target) };
         }
         // The folder is there, so it is this file that is gone, and no other try will find it.
         Err(error) if error.kind() == io::ErrorKind::NotFound && staging.parent().is_some_and(Path::exists) => {

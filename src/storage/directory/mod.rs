@@ -31,6 +31,9 @@ use crate::spool::blocking;
 
 /// How many bytes are copied at a time where the kernel does not copy itself.
 const COPY_BLOCK: usize = 512 * 1024;
+/// How much of a chunk is written at the most before it is brought to the disk: all at once, at the end, it would look as if
+/// the disk did nothing any more.
+const SYNC_EVERY: u64 = 64 * 1024 * 1024;
 const RECEIPT: &str = "at its offset";
 /// What the name of a file ends with in which chunks of mixed sizes are put together.
 const COMPACTED: &str = ".compact";
@@ -276,18 +279,22 @@ fn open_staging(path: &Path) -> io::Result<File> {
 /// Writes a body from `start` on and waits for the disk.
 async fn write_at(file: &Arc<File>, start: u64, body: Body, share: &Share) -> Result<(), StorageError> {
     let mut blocks = body.blocks;
-    let mut position = start;
+    let (mut position, mut synced) = (start, start);
     loop {
         let (pending, length, end) = next_blocks(&mut blocks, share).await?;
         if !pending.is_empty() {
             let file = Arc::clone(file);
             in_files(move || write_all(&file, position, &pending)).await?;
         }
-        if end {
-            let file = Arc::clone(file);
-            return in_files(move || sync_data(&file)).await;
-        }
         position += length;
+        if end || position - synced >= SYNC_EVERY {
+            let file = Arc::clone(file);
+            in_files(move || sync_data(&file)).await?;
+            synced = position;
+        }
+        if end {
+            return Ok(());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The buckets: made when they are missing, the public one opened to strangers where the store can.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
+use aws_sdk_s3::types::{BucketLocationConstraint, CorsConfiguration, CorsRule, CreateBucketConfiguration};
 use serde_json::{Value, json};
 
 use super::StorageError;
@@ -9,6 +9,7 @@ use super::errors::{absent, code, failed, unsupported};
 
 /// The name of the rule that is ours.
 const OUR_RULE: &str = "filemanager";
+const FIRST_REGION: &str = "us-east-1";
 /// How long a browser may remember what a bucket allows.
 const PREFLIGHT_SECONDS: i32 = 3600;
 
@@ -19,7 +20,7 @@ pub(super) async fn ensure(client: &Client, bucket: &str) -> Result<(), StorageE
     if !missing {
         return Err(failed(error));
     }
-    match client.create_bucket().bucket(bucket).send().await {
+    match client.create_bucket().bucket(bucket).set_create_bucket_configuration(place_of(client)).send().await {
         // Another process was quicker.
         Err(error) if matches!(code(&error), Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => Ok(()),
         Err(error) => Err(failed(error)),
@@ -28,6 +29,13 @@ pub(super) async fn ensure(client: &Client, bucket: &str) -> Result<(), StorageE
             Ok(())
         }
     }
+}
+
+/// Where a bucket is made: Amazon wants to be told of every region but its first, and not to be told of that one.
+fn place_of(client: &Client) -> Option<CreateBucketConfiguration> {
+    let region = client.config().region().map(AsRef::as_ref).filter(|region| *region != FIRST_REGION)?;
+    let place = BucketLocationConstraint::from(region);
+    Some(CreateBucketConfiguration::builder().location_constraint(place).build())
 }
 
 /// Lets strangers read the objects of a bucket; whether they can. A policy that an operator has set is left as it is.

@@ -33,7 +33,10 @@ where
     let code = code(&error).unwrap_or_default().to_owned();
     let text = in_words(&error);
     match (status, code.as_str()) {
-        (Some(507), _) | (_, "XMinioStorageFull" | "QuotaExceeded" | "EntityTooLarge") => StorageError::Full(text),
+        (Some(507), _)
+        | (_, "XMinioStorageFull" | "XMinioAdminBucketQuotaExceeded" | "QuotaExceeded" | "EntityTooLarge") => {
+            StorageError::Full(text)
+        }
         // No range is asked for that lies outside of what was acknowledged.
         (_, "InvalidPart" | "InvalidPartOrder" | "InvalidRange") => StorageError::Damaged(text),
         (_, "SlowDown" | "RequestTimeout" | "RequestTimeTooSkewed") => StorageError::Unavailable(text),
