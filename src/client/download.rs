@@ -156,16 +156,21 @@ impl Fetch<'_> {
         let target = got.into_inner().target;
         self.progress.finishing("checking");
         let wrong = self.wrong(&target);
-        if let Some(slot) = self.slot {
-            slot.forget();
-        }
-        match wrong {
-            None => target.keep().await,
+        let ended = match wrong {
+            None => {
+                target.keep().await?;
+                Ok(())
+            }
             Some(problem) => {
                 target.discard();
                 Err(problem)
             }
+        };
+        // Not before: what cannot be kept yet, because the target is in the way, is kept by the next run.
+        if let Some(slot) = self.slot {
+            slot.forget();
         }
+        ended
     }
 
     async fn try_to_fetch(&self, got: &mut Got) -> Result<(), Problem> {

@@ -102,8 +102,12 @@ async fn download_one(arguments: DownloadArguments) -> anyhow::Result<u8> {
     };
     cache.clean();
     let downloader = Downloader { api, cache, force, quiet, policy };
-    let done = downloader.download(id, &place(output)).await;
-    report::downloaded(id, &done, json)?;
+    let place = place(output);
+    let done = downloader.download(id, &place).await;
+    // Standard output has the file's bytes, and nothing else.
+    if !matches!(place, Place::Stdout) {
+        report::downloaded(id, &done, json)?;
+    }
     Ok(done.err().map_or(0, |problem| complain(None, &problem)))
 }
 

@@ -38,7 +38,7 @@ pub(super) fn uploaded(path: &Path, done: &Result<Uploaded, Problem>, as_json: b
     }
 }
 
-/// A file that was downloaded, or was not. Nothing is printed when its bytes went to standard output.
+/// A file that was downloaded to a file, or was not.
 ///
 /// # Errors
 /// When nobody reads standard output.

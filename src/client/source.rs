@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +24,9 @@ use crate::spool::blocking;
 
 /// How much is read at once, in bytes: large against the cost of a system call, small against the cache.
 const BLOCK: usize = 512 * 1024;
+/// How much the connection is given at once, in bytes: it tells of nothing that it has sent in part, and on a slow line
+/// the next piece must be taken before the connection passes for dead.
+const FRAME: usize = 64 * 1024;
 
 /// A file as it was when it was opened.
 #[derive(Clone)]
@@ -38,6 +41,9 @@ pub(super) struct Source {
     pub(super) size: u64,
     /// When it was last written to.
     pub(super) modified: SystemTime,
+    /// When anything of it was last changed, in seconds and nanoseconds of the epoch. Programs that copy files set back when
+    /// they were written to; nobody sets back this.
+    pub(super) changed: (i64, i64),
 }
 
 impl Source {
@@ -53,7 +59,8 @@ impl Source {
             return Err(Problem::Local(format!("{} is not a file; only files can be uploaded", path.display())));
         }
         let file = File::open(&canonical).map_err(fail)?;
-        let (size, modified) = file.metadata().and_then(|metadata| stamp(&metadata)).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        let (size, modified) = stamp(&metadata).map_err(fail)?;
         let name = path.file_name().or_else(|| canonical.file_name()).unwrap_or_default();
         Ok(Self {
             file: Arc::new(file),
@@ -62,6 +69,7 @@ impl Source {
             path: canonical,
             size,
             modified,
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
     }
 
@@ -81,6 +89,8 @@ impl Source {
         let mut body = SpanBody {
             source: self.clone(),
             offset: span.offset,
+            unread: span.length,
+            block: Bytes::new(),
             left: span.length,
             reading: None,
             watch: watch.clone(),
@@ -203,7 +213,13 @@ impl Watch {
 /// A part of a file as the body of a request. The next block is read while the one before is being sent.
 pub(super) struct SpanBody {
     source: Source,
+    /// Where the next block is read.
     offset: u64,
+    /// How much of the part is not yet read.
+    unread: u64,
+    /// What is read and not yet handed on.
+    block: Bytes,
+    /// How much is not yet handed on.
     left: u64,
     reading: Option<JoinHandle<io::Result<(Bytes, Digest)>>>,
     watch: Watch,
@@ -211,13 +227,28 @@ pub(super) struct SpanBody {
 
 impl SpanBody {
     fn read_on(&mut self, digest: &Digest) {
-        if self.left == 0 {
+        if self.unread == 0 {
             self.watch.with(|watched| watched.crc = Some(digest.finalize()));
             self.reading = None;
             return;
         }
-        let (source, offset, left, digest) = (self.source.clone(), self.offset, self.left, *digest);
-        self.reading = Some(spawn_blocking(move || source.read(offset, left, digest)));
+        let (source, offset, unread, digest) = (self.source.clone(), self.offset, self.unread, *digest);
+        self.reading = Some(spawn_blocking(move || source.read(offset, unread, digest)));
+    }
+
+    /// The next piece of what is read.
+    fn hand_on(&mut self) -> Bytes {
+        let piece = self.block.split_to(FRAME.min(self.block.len()));
+        let length = piece.len() as u64;
+        self.left -= length;
+        self.watch.with(|watched| {
+            watched.handed_on += length;
+            watched.moved_at = Instant::now();
+            if let Some(progress) = &watched.progress {
+                progress.moved(length);
+            }
+        });
+        piece
     }
 }
 
@@ -226,6 +257,9 @@ impl Body for SpanBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if !self.block.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(self.hand_on()))));
+        }
         let Some(reading) = &mut self.reading else {
             return Poll::Ready(None);
         };
@@ -234,16 +268,10 @@ impl Body for SpanBody {
             Ok((block, digest)) => {
                 let length = block.len() as u64;
                 self.offset += length;
-                self.left -= length;
+                self.unread -= length;
+                self.block = block;
                 self.read_on(&digest);
-                self.watch.with(|watched| {
-                    watched.handed_on += length;
-                    watched.moved_at = Instant::now();
-                    if let Some(progress) = &watched.progress {
-                        progress.moved(length);
-                    }
-                });
-                Ok(Frame::data(block))
+                Ok(Frame::data(self.hand_on()))
             }
             Err(error) => {
                 self.reading = None;

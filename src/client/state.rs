@@ -57,8 +57,11 @@ impl Cache {
     pub(super) fn upload(&self, server: &str, source: &Source, credential: &str, mode: &str) -> Slot {
         let modified = source.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (size, nanos) = (source.size.to_be_bytes(), modified.as_nanos().to_be_bytes());
+        let (seconds, rest) = source.changed;
+        let changed = [seconds.to_be_bytes(), rest.to_be_bytes()].concat();
         let path = source.path.as_os_str().as_bytes();
-        self.slot("uploads", &[server.as_bytes(), path, &size, &nanos, credential.as_bytes(), mode.as_bytes()])
+        let who = [server.as_bytes(), credential.as_bytes(), mode.as_bytes()];
+        self.slot("uploads", &[who.as_slice(), &[path, &size, &nanos, &changed]].concat())
     }
 
     /// Where a download is remembered: the same file to the same place.

@@ -61,8 +61,10 @@ impl Target {
         let fail = |error: &io::Error| Problem::local("write to", &part, error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).truncate(false);
-        // A part that nothing is remembered of may be a file of the user's.
-        let options = if known || replace { options.create(true) } else { options.create_new(true) };
+        // A part that nothing is remembered of may be a file of the user's, unless there is nothing in it.
+        let empty = part.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0);
+        let ours = known || replace || empty;
+        let options = if ours { options.create(true) } else { options.create_new(true) };
         let file = match options.open(&part) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let shown = part.display();
@@ -294,6 +296,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_download_that_ended_before_its_first_byte_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        drop(Target::file(&path, false, false).await.unwrap());
+        let mut target = Target::file(&path, false, false).await.unwrap();
+        target.push(Bytes::from_static(b"hello")).await.unwrap();
+        target.keep().await.unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"hello");
+    }
+
+    #[tokio::test]
     async fn files_of_the_user_are_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
@@ -304,6 +317,7 @@ mod tests {
         assert!(target.keep().await.unwrap_err().to_string().contains("exists already"));
         assert!(refused(Target::file(&path, false, false).await).contains("exists already"));
         fs::remove_file(&path).unwrap();
+        fs::write(part_of(&path), b"mine too").unwrap();
         assert!(refused(Target::file(&path, false, false).await).contains("in the way"));
         fs::write(&path, b"mine").unwrap();
         Target::file(&path, false, true).await.unwrap().keep().await.unwrap();
