@@ -160,7 +160,7 @@ await story("access", async ({ open, folder }) => {
 
     await step("all tabs follow when somebody signs out, and in", async () => {
         const [other, away] = [await page.context().newPage(), await page.context().newPage()];
-        [other, away].forEach(watch);
+        for (const view of [other, away]) watch(view);
         await away.goto(address);
         await signIn(away, key);
         await title("Appointments", away).waitFor();

@@ -11,7 +11,15 @@ import { chromium } from "playwright-core";
 export const [address, screenshots, data] = process.argv.slice(2);
 export const key = process.env.STORY_KEY ?? null;
 const axe = createRequire(import.meta.url).resolve("axe-core");
-const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
+/** What browsers take for another machine, which they trust less without TLS. */
+export const elsewhere = Object.assign(new URL(address), { hostname: "elsewhere.test" }).href;
+const args = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    `--host-resolver-rules=MAP elsewhere.test ${new URL(address).hostname}`,
+];
 const LONG = 60_000;
 
 /** What the page asked of other hosts, and what it complained of. */
@@ -22,7 +30,7 @@ export async function story(name, tell) {
     const folder = await mkdtemp(join(tmpdir(), "story-"));
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args });
     try {
-        await tell({ browser, folder, open: (options) => open(browser, options) });
+        await tell({ browser, folder, open: (options, at) => open(browser, options, at) });
         assert.deepEqual(seen.foreign, [], "another host was asked");
         assert.deepEqual(seen.errors, [], "a script broke");
     } catch (error) {
@@ -37,28 +45,28 @@ export async function story(name, tell) {
 }
 
 /** What a browser remembers that somebody has signed in with, if that is needed. */
-function signedIn() {
+function signedIn(at) {
     if (!key) return {};
     const localStorage = [{ name: "filemanager.key", value: key }];
-    return { storageState: { cookies: [], origins: [{ origin: new URL(address).origin, localStorage }] } };
+    return { storageState: { cookies: [], origins: [{ origin: new URL(at).origin, localStorage }] } };
 }
 
-async function open(browser, options = {}) {
+async function open(browser, options = {}, at = address) {
     // What moves is looked at when it stands still.
-    const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...signedIn() };
+    const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...signedIn(at) };
     const context = await browser.newContext({ ...still, ...options });
     const page = await context.newPage();
-    watch(page);
-    await page.goto(address);
+    watch(page, at);
+    await page.goto(at);
     return page;
 }
 
-export function watch(page) {
+export function watch(page, at = address) {
     page.on("pageerror", (error) => seen.errors.push(String(error)));
     page.on("request", (request) => {
         // The viewer of PDFs is a part of the browser, and asks the browser for its own parts.
         const goesOut = /^(https?|wss?):/.test(request.url());
-        if (goesOut && !request.url().startsWith(address)) seen.foreign.push(request.url());
+        if (goesOut && !request.url().startsWith(at)) seen.foreign.push(request.url());
     });
 }
 

@@ -12,6 +12,7 @@ import {
     data,
     downloaded,
     drop,
+    elsewhere,
     hold,
     join,
     lookedAround,
@@ -137,6 +138,17 @@ await story("troubles", async ({ open, folder }) => {
         await waitFor(page, "ready");
         await same(page, "changing.zip", changed);
         await clear(page);
+    });
+
+    await step("a page that comes from elsewhere without TLS uploads too", async () => {
+        const other = await open({}, elsewhere);
+        assert.equal(await other.evaluate(() => isSecureContext), false);
+        await createUser(other, "Grace");
+        await openAppointment(other, "Without TLS");
+        await choose(other, await written(folder, "plain.txt", content));
+        await waitFor(other, "ready");
+        await same(other, "plain.txt", content);
+        await other.context().close();
     });
 
     await step("two tabs do not send the same upload", async () => {

@@ -35,6 +35,10 @@ const problems: Record<ProblemKind, (detail?: string) => string> = {
   appointmentGone: () => "The appointment was deleted meanwhile. You can put the file somewhere else.",
   otherTab: () => "This upload runs in another tab.",
   deleted: () => "The file was deleted while it was being stored.",
+  credentialGone: () =>
+    "It has to begin anew, and its private fields are no longer known here. Cancel it and add it again.",
+  unseen: () => "All of it is on the server. How far the private file is, the list of files tells you.",
+  notDeleted: () => "It is stored already and could not be deleted. You find it in the list of files.",
 };
 
 const phases: Record<UploadPhase, string> = {
@@ -350,8 +354,11 @@ export const texts = {
     network: "The server cannot be reached.",
     busy: "The server is busy. Try again in a moment.",
     server: "Something went wrong on the server.",
+    full: "The server has no space left.",
     signedOut: "You are signed out.",
     notAllowed: "Your key does not allow this.",
+    notFound: "It is no longer there: somebody has deleted it.",
+    forbidden: "Its private fields are needed for this.",
     other: "That did not work.",
     nameEmpty: "Give a name.",
     nameTooLong: "A name has at most 255 characters.",

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "./api/error";
 import { Deletions, GRACE, type Timers } from "./deletions";
 
 let waiting: Map<number, { call: () => void; milliseconds: number }>;
@@ -53,6 +54,14 @@ describe("deletions", () => {
     deletions.flush();
     ring();
     expect(run.mock.calls).toEqual([[true]]);
+  });
+
+  it("are done where somebody else was quicker", async () => {
+    const gone = Promise.reject(new ApiError("notFound", 404));
+    deletions.schedule("a", () => gone, neverFails);
+    ring();
+    await expect(gone).rejects.toThrow();
+    expect([...deletions.hidden.get()]).toEqual(["a"]);
   });
 
   it("tell when the server did not delete it", async () => {

@@ -1,4 +1,5 @@
 /** Deleting with a way back: nothing is asked of the server until the time to undo is over. */
+import { ApiError } from "./api/error";
 import { Store } from "./store";
 
 /** How long one can take it back, in milliseconds. */
@@ -59,6 +60,8 @@ export class Deletions {
     this.timers.clear(found.timer);
     this.pending.delete(key);
     found.run(keepalive).catch((cause: unknown) => {
+      // Somebody else was quicker.
+      if (cause instanceof ApiError && cause.kind === "notFound") return;
       this.show(key);
       found.onFail(cause);
     });

@@ -1,21 +1,23 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { ApiError } from "./api/error";
 import { Paging } from "./paging";
 
 interface Row {
   id: string;
+  state?: string;
 }
 
 /** A server with these rows, newest first, three a page. */
-function listOf(rows: Row[]) {
-  const load = (cursor: string | undefined) => {
+function pagesOf(rows: Row[]) {
+  return (cursor: string | undefined) => {
     const start = cursor === undefined ? 0 : rows.findIndex(({ id }) => id === cursor) + 1;
     const items = rows.slice(start, start + 3);
     const last = items.at(-1)?.id ?? null;
     return Promise.resolve({ items, nextCursor: start + 3 < rows.length ? last : null });
   };
-  return new Paging<Row>(load);
 }
+
+const listOf = (rows: Row[]) => new Paging<Row>(pagesOf(rows));
 
 const rows = (ids: string) => Array.from(ids, (id) => ({ id }));
 const shown = (list: Paging<Row>) =>
@@ -46,6 +48,18 @@ it("shows what is new on top, once, and forgets what is gone", async () => {
   all.splice(0, 3);
   await list.refresh();
   expect(shown(list)).toBe("ba");
+});
+
+it("brings up to date what may have changed further down, and asks no more than that", async () => {
+  const all: Row[] = rows("hgfedcba");
+  const load = vi.fn(pagesOf(all));
+  const list = new Paging<Row>(load);
+  for (let page = 0; page < 3; page += 1) await list.loadMore();
+  all[4] = { id: "d", state: "ready" };
+  load.mockClear();
+  await list.refresh(({ id }) => id === "d");
+  expect([shown(list), list.snapshot().items[4]?.state]).toEqual(["hgfedcba", "ready"]);
+  expect(load.mock.calls).toEqual([[undefined], ["f"]]);
 });
 
 it("is not misled by an answer that another one has overtaken", async () => {

@@ -10,6 +10,9 @@ export interface PagingSnapshot<Item> {
   problem: unknown;
 }
 
+/** How many pages are loaded anew at the most, so that what is on them is up to date. */
+const REFRESHED = 10;
+
 export class Paging<Item extends { id: string }> {
   private shown: PagingSnapshot<Item> = { items: [], phase: "more", problem: null };
   private cursor: string | null = null;
@@ -42,17 +45,30 @@ export class Paging<Item extends { id: string }> {
     }
   }
 
-  /** Takes what is new at the top, and what has changed there. What was loaded further down stays as it is. */
-  async refresh(): Promise<void> {
+  /**
+   * Takes what is new at the top, and what has changed there and down to the last item that may have. What was loaded
+   * further down stays as it is.
+   */
+  async refresh(mayHaveChanged: (item: Item) => boolean = () => false): Promise<void> {
     const time = (this.asked += 1);
-    const page = await this.load(undefined).catch(() => null);
-    // An answer that was on its way for long tells of what was before.
-    if (!page || time < this.answered) return;
+    const items: Item[] = [];
+    const fresh = new Set<string>();
+    let cursor: string | null = null;
+    for (let pages = 0; pages < REFRESHED; pages += 1) {
+      const page: Page<Item> | null = await this.load(cursor ?? undefined).catch(() => null);
+      // An answer that was on its way for long tells of what was before.
+      if (!page || time < this.answered) return;
+      for (const item of page.items) {
+        if (!fresh.has(item.id)) items.push(item);
+        fresh.add(item.id);
+      }
+      cursor = page.nextCursor;
+      if (cursor === null || !this.shown.items.some((item) => !fresh.has(item.id) && mayHaveChanged(item))) break;
+    }
     this.answered = time;
-    const fresh = new Set(page.items.map(({ id }) => id));
-    // All there is fits on this page: what is not on it is gone.
-    const rest = page.nextCursor === null ? [] : this.shown.items.filter(({ id }) => !fresh.has(id));
-    this.show({ items: [...page.items, ...rest] });
+    // Where all there is was loaded, the rest is gone.
+    const rest = cursor === null ? [] : this.shown.items.filter(({ id }) => !fresh.has(id));
+    this.show({ items: [...items, ...rest] });
   }
 
   private show(change: Partial<PagingSnapshot<Item>>): void {

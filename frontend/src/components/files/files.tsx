@@ -45,13 +45,16 @@ export function Files({ label, list }: FilesProps) {
       known = ready;
     });
   }, [list]);
-  const refresh = useCallback(() => void list.refresh(), [list]);
-  const isStoring = shown.items.some(({ status }) => STORING.includes(status));
+  const refresh = useCallback(
+    (id?: string) => void list.refresh((file) => file.id === id || isBeingStored(file)),
+    [list],
+  );
+  const isStoring = shown.items.some(isBeingStored);
   useEffect(() => {
     if (!isStoring) return;
-    const timer = setInterval(() => void list.refresh(), PAUSE);
+    const timer = setInterval(refresh, PAUSE);
     return () => clearInterval(timer);
-  }, [isStoring, list]);
+  }, [isStoring, refresh]);
   const items = shown.items.filter(({ id }) => !hidden.has(id));
   const empty = { icon: FileIcon, title: texts.files_.empty, hint: texts.files_.emptyHint };
   return (
@@ -61,6 +64,10 @@ export function Files({ label, list }: FilesProps) {
   );
 }
 
+function isBeingStored({ status }: FileRow): boolean {
+  return STORING.includes(status);
+}
+
 function readyUploads(): Set<string> {
   const ready = theUploader()
     .snapshot()
@@ -68,7 +75,7 @@ function readyUploads(): Set<string> {
   return new Set(ready.map(({ id }) => id));
 }
 
-const Row = memo(function Row({ file, retried }: { file: FileRow; retried: () => void }) {
+const Row = memo(function Row({ file, retried }: { file: FileRow; retried: (id: string) => void }) {
   const { id, filename, size, created_at: added, appointment_name: appointment, status } = file;
   const mayRetry = useMay("files:write");
   const name = filename ?? texts.files_.nameless;
@@ -103,7 +110,7 @@ const Row = memo(function Row({ file, retried }: { file: FileRow; retried: () =>
             <IconButton
               label={texts.panel.retry(name)}
               className="relative z-10"
-              onClick={() => void retry(id, name).then(retried)}
+              onClick={() => void retry(id, name).then(() => retried(id))}
             >
               <RotateCw aria-hidden className="size-4" />
             </IconButton>

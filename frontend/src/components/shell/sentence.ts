@@ -1,7 +1,7 @@
 import { ApiError, limitOf } from "@/lib/api/error";
 import { texts } from "@/texts";
 
-const TOLD = ["network", "busy", "server", "signedOut", "notAllowed"] as const;
+const TOLD = ["network", "busy", "server", "full", "signedOut", "notAllowed", "notFound", "forbidden"] as const;
 
 /** What went wrong, for a person. */
 export function sentence(problem: unknown): string {

@@ -46,10 +46,15 @@ export function pickFiles(): boolean {
   const pick = (window as Picker).showOpenFilePicker;
   if (!pick) return false;
   void pick({ multiple: true }).then(
-    async (handles) =>
-      addFiles(await Promise.all(handles.map(async (handle) => ({ file: await handle.getFile(), handle })))),
+    (handles) => addDropped(opened(handles)),
     // The person chose nothing.
     () => undefined,
   );
   return true;
+}
+
+async function opened(handles: FileSystemFileHandle[]): Promise<DroppedFiles> {
+  const all = await Promise.allSettled(handles.map(async (handle) => ({ file: await handle.getFile(), handle })));
+  const files = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  return { files, unreadable: all.length - files.length };
 }

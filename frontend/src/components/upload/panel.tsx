@@ -98,14 +98,9 @@ function Summary({ totals, isPaused, isOpen, onToggle }: SummaryProps) {
           <h2 className="font-semibold">{titleOf(totals)}</h2>
           <p className="text-sm text-soft">{facts.filter(Boolean).join(" · ")}</p>
         </div>
-        {active > 0 && (
-          <Button size="small" onClick={() => theUploader().pauseAll()}>
-            {texts.panel.pauseAll}
-          </Button>
-        )}
-        {active === 0 && isPaused && (
-          <Button size="small" onClick={() => theUploader().resumeAll()}>
-            {texts.panel.resumeAll}
+        {(active > 0 || isPaused) && (
+          <Button size="small" onClick={() => (active > 0 ? theUploader().pauseAll() : theUploader().resumeAll())}>
+            {active > 0 ? texts.panel.pauseAll : texts.panel.resumeAll}
           </Button>
         )}
         {ready > 0 && (

@@ -65,14 +65,13 @@ function Actions({ upload: { id, name, phase, needs, problem, fileId } }: { uplo
   return (
     <div className="flex shrink-0">
       {phase === "interrupted" && <GoOn id={id} name={name} needs={needs} />}
-      {pausable && (
-        <IconButton label={texts.panel.pause(name)} onClick={() => uploader.pause(id)}>
-          <Pause aria-hidden className="size-4" />
-        </IconButton>
-      )}
-      {phase === "paused" && (
-        <IconButton label={texts.panel.resume(name)} onClick={() => uploader.resume(id)}>
-          <Play aria-hidden className="size-4" />
+      {/* One button for both, so that it keeps the focus. */}
+      {(pausable || phase === "paused") && (
+        <IconButton
+          label={pausable ? texts.panel.pause(name) : texts.panel.resume(name)}
+          onClick={() => (pausable ? uploader.pause(id) : uploader.resume(id))}
+        >
+          {pausable ? <Pause aria-hidden className="size-4" /> : <Play aria-hidden className="size-4" />}
         </IconButton>
       )}
       {problem && HOMELESS.includes(problem.kind) && <MoveHere id={id} />}
@@ -124,7 +123,12 @@ function GoOn({ id, name, needs }: { id: string; name: string; needs: UploadView
         className="sr-only"
         tabIndex={-1}
         aria-label={texts.panel.chooseAgainLabel(name)}
-        onChange={(event) => void theUploader().goOn(id, event.target.files?.[0])}
+        onChange={({ target }) => {
+          const file = target.files?.[0];
+          // The same file may be chosen again, and is a change then too.
+          target.value = "";
+          void theUploader().goOn(id, file);
+        }}
       />
       <Button size="small" onClick={() => input.current?.click()}>
         {texts.panel.chooseAgain}

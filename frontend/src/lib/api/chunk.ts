@@ -3,6 +3,9 @@ import { heldKey } from "../key";
 import { ApiError, errorOf } from "./error";
 import { BASE_URL, bearerHeader, noteNoAnswer, noteStatus } from "./transport";
 
+/** So long may pass without any progress, in milliseconds: a connection that is lost is not always told of. */
+const SILENCE = 90_000;
+
 /**
  * The bytes go from the disk to the network without passing through the page. `bearer` is shown instead of the person's
  * key. Throws `ApiError`.
@@ -21,19 +24,32 @@ export function putChunk(
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
     signal.addEventListener("abort", stop, { once: true });
-    request.upload.onprogress = ({ loaded }) => onProgress(loaded);
+    const failed = () => {
+      noteNoAnswer();
+      reject(new ApiError("network", 0));
+    };
+    const silent = () => {
+      failed();
+      stop();
+    };
+    let alarm = setTimeout(silent, SILENCE);
+    request.upload.onprogress = ({ loaded }) => {
+      clearTimeout(alarm);
+      alarm = setTimeout(silent, SILENCE);
+      onProgress(loaded);
+    };
     request.onload = () => {
       if (!bearer) noteStatus(key, request.status);
       if (request.status === 200) return resolve();
       const headers = { get: (name: string) => request.getResponseHeader(name) };
       reject(errorOf(request.status, parsed(request.responseText), headers));
     };
-    request.onerror = () => {
-      noteNoAnswer();
-      reject(new ApiError("network", 0));
-    };
+    request.onerror = failed;
     request.onabort = () => reject(signal.reason);
-    request.onloadend = () => signal.removeEventListener("abort", stop);
+    request.onloadend = () => {
+      clearTimeout(alarm);
+      signal.removeEventListener("abort", stop);
+    };
     request.open("PUT", `${BASE_URL}/api/v1/file/upload/${uploadId}/chunk/${index}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     for (const header of Object.entries(bearerHeader(bearer ?? key))) request.setRequestHeader(...header);

@@ -8,6 +8,8 @@ const DEVELOPMENT_URL = process.env.NODE_ENV === "development" ? "http://localho
 export const BASE_URL = process.env.NEXT_PUBLIC_API_URL ?? DEVELOPMENT_URL;
 
 const UNAUTHORIZED = 401;
+/** So long an answer may take to begin, in milliseconds; the service itself gives up before. */
+const SILENCE = 60_000;
 
 export function noteNoAnswer(): void {
   noteSilence(() => fetch(`${BASE_URL}/health/live`));
@@ -29,13 +31,17 @@ export async function send(request: Request): Promise<Response> {
   const showsItself = request.headers.has("authorization");
   const key = showsItself ? null : heldKey();
   for (const [name, value] of Object.entries(bearerHeader(key))) request.headers.set(name, value);
+  const silence = new AbortController();
+  const alarm = setTimeout(() => silence.abort(new TypeError("no answer")), SILENCE);
   try {
-    const response = await fetch(request);
+    const response = await fetch(request, { signal: AbortSignal.any([request.signal, silence.signal]) });
     noteAnswer();
     if (!showsItself) noteStatus(key, response.status);
     return response;
   } catch (cause) {
     if (!isAbort(cause)) noteNoAnswer();
     throw cause;
+  } finally {
+    clearTimeout(alarm);
   }
 }

@@ -51,6 +51,7 @@ export class Patience {
 
   private async recover(cause: ApiError, signal: AbortSignal): Promise<void> {
     await this.waiting.check();
+    signal.throwIfAborted();
     const pause = Math.max(cause.retryAfter ?? 0, this.pause());
     this.failures += 1;
     this.waiting.held(cause, this.clock.now() + pause);

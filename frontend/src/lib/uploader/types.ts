@@ -67,7 +67,13 @@ export type ProblemKind =
   /** The upload runs in another tab of this browser. */
   | "otherTab"
   /** The file was deleted on the server while it was being stored. */
-  | "deleted";
+  | "deleted"
+  /** It has to begin anew, and the credential of the private file went with an earlier visit. */
+  | "credentialGone"
+  /** All bytes are safe, but how far the private file is, only who gives its credential is told. */
+  | "unseen"
+  /** It was cancelled, but is a file already that could not be deleted. */
+  | "notDeleted";
 
 export interface Problem {
   kind: ProblemKind;

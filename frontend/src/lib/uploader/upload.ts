@@ -1,9 +1,10 @@
 /** The life of one upload, from the line to SUCCESS. */
 import { isAbort, type Credential } from "../api/client";
+import { ApiError } from "../api/error";
 import type { Gate } from "./gate";
 import { Patience } from "./patience";
 import { Plan } from "./plan";
-import type { FileFacts, Made, OwnedFacts, Ports, Received, Remembered } from "./ports";
+import type { FileFacts, Made, Outcome, OwnedFacts, Ports, Received, Remembered } from "./ports";
 import { Completed, Sending } from "./sending";
 import { check, extensionOf } from "./source";
 import { Speed, secondsLeft } from "./speed";
@@ -12,6 +13,9 @@ import type { NewUpload, Owner, Problem, UploadPhase, UploadView } from "./types
 
 /** How often an upload is sent once more that complete finds incomplete, or begun anew that the server has given up. */
 const ROUNDS = 3;
+/** How often, and how long after each other in milliseconds, is asked whether a file is made that tells no more of itself. */
+const LOOKS = 30;
+const LOOK = 2000;
 
 /** What an upload is of. */
 export interface Origin extends Owner {
@@ -147,55 +151,77 @@ export class Upload {
 
   /** The file on the disk as it is now takes the place of the one before. */
   private async takeAnew(): Promise<boolean> {
-    await this.giveUp();
-    const file = await this.origin.handle?.getFile().catch(() => null);
     this.anew = true;
-    if (!file) {
-      this.become("interrupted");
-      return false;
-    }
-    this.take(file);
-    return true;
+    const file = await this.origin.handle?.getFile().catch(() => null);
+    if (file) return this.take(file);
+    this.become("interrupted");
+    return false;
   }
 
-  /** Goes on with this file, if it is the one that the upload began with. */
-  take(file: File): boolean {
+  /** Goes on with this file: the one that the upload began with, or what has come in its place. */
+  async take(file: File): Promise<boolean> {
     const { name, size, lastModified } = this.origin;
     const same = file.name === name && file.size === size && file.lastModified === lastModified;
     if (!same && !this.anew) {
-      this.become("interrupted", { kind: "otherFile" });
+      this.interrupt({ kind: "otherFile" });
       return false;
     }
+    if (!same) await this.giveUp();
     Object.assign(this.origin, { file, name: file.name, size: file.size, lastModified: file.lastModified });
     this.anew = false;
     this.become("waiting");
     return true;
   }
 
-  refuse(problem: Problem): void {
+  interrupt(problem: Problem): void {
     this.become("interrupted", problem);
   }
 
-  /** Has the server forget all of it, as far as the server can be told; what it does not hear of, it expires. */
-  async giveUp(): Promise<void> {
+  refuse(problem: Problem): void {
+    this.become("refused", problem);
+  }
+
+  /** Whether it was cancelled, and is a file all the same. */
+  get isLeft(): boolean {
+    return this.problem?.kind === "notDeleted";
+  }
+
+  /**
+   * Has the server forget all of it; whether no file is left. Of what is no file yet the server may hear nothing: it
+   * expires.
+   */
+  async giveUp(): Promise<boolean> {
     const { server, memory } = this.ports;
     const { opened, made, origin } = this;
     this.opened = this.made = this.sending = null;
     this.stage = "sending";
     await memory.forget(origin.id);
-    try {
-      if (made) await server.deleteFile(made.id, made.credential ?? origin.credential);
-      else if (opened) await server.giveUp(opened.uploadId).catch(() => this.deleteCompleted(opened));
-    } catch {
-      // See above.
-    }
+    if (made) return this.deleteMade(made);
+    if (!opened) return true;
+    return server.giveUp(opened.uploadId).then(
+      () => true,
+      () => this.deleteCompleted(opened),
+    );
   }
 
   /** The answer of complete was lost: complete again tells which file it is. */
-  private async deleteCompleted({ uploadId, plan }: { uploadId: string; plan: Plan }): Promise<void> {
+  private async deleteCompleted({ uploadId, plan }: { uploadId: string; plan: Plan }): Promise<boolean> {
     const signal = new AbortController().signal;
-    const { id, credential } = await this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal);
-    await this.ports.server.deleteFile(id, credential ?? null);
+    const known = this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal);
+    const made = await known.catch(() => null);
+    return made === null || this.deleteMade(made);
+  }
+
+  /** Whether the file is gone. */
+  private async deleteMade(made: Made): Promise<boolean> {
+    try {
+      await this.ports.server.deleteFile(made.id, made.credential ?? this.origin.credential);
+    } catch (cause) {
+      if (cause instanceof ApiError && cause.kind === "notFound") return true;
+      this.made = made;
+      return false;
+    }
+    return true;
   }
 
   private async carryOut(signal: AbortSignal): Promise<void> {
@@ -219,6 +245,8 @@ export class Upload {
     const { server } = this.ports;
     const opened = this.opened;
     if (!opened) {
+      // Without it the file would be everybody's.
+      if (this.isSealed) throw new Refusal({ kind: "credentialGone" });
       const made = await this.insist(signal, () => server.init(this.ownedFacts(), this.origin.credential, signal));
       this.open(made.upload_id, made.chunk_size, []);
       await this.remember();
@@ -254,13 +282,31 @@ export class Upload {
     this.enter("finishing");
     if (this.failed) await this.insist(signal, () => server.retry(made.id, credential, signal));
     this.failed = false;
-    const { status, error } = await this.insist(signal, () => server.outcome(made.id, credential, signal));
+    const asked = () => this.insist(signal, () => server.outcome(made.id, credential, signal));
+    const { status, error } = await (this.isSealed && !credential ? this.outcomeUnseen(signal) : asked());
     await memory.forget(this.origin.id);
     if (status === "SUCCESS") this.become("ready");
     else {
       this.failed = true;
       this.become("failed", { kind: "failure", ...(error && { detail: error }) });
     }
+  }
+
+  /** Whether the credential of the private file went with an earlier visit. */
+  private get isSealed(): boolean {
+    return this.origin.isPrivate && this.origin.credential === null;
+  }
+
+  /** Of a file that tells nothing of itself, its upload still tells when it is made. */
+  private async outcomeUnseen(signal: AbortSignal): Promise<Outcome> {
+    const { server, clock } = this.ports;
+    for (let look = 0; look < LOOKS && this.opened; look += 1) {
+      const { uploadId } = this.opened;
+      const { state } = await this.insist(signal, () => server.received(uploadId, signal));
+      if (state === "completed") return { status: "SUCCESS" };
+      await clock.sleep(LOOK, signal);
+    }
+    throw new Refusal({ kind: "unseen" });
   }
 
   /** Missing chunks are thrown as they come, everything else that is refused with what a person should know. */

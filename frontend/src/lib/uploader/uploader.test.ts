@@ -332,6 +332,19 @@ describe("another visit", () => {
     expect(browser.server.files.size).toBe(1);
   });
 
+  it("is shown what it left once a server that is busy can tell", async () => {
+    const { browser, tab, later } = await interrupted();
+    tab.pauseAll();
+    browser.locks.freeAll();
+    browser.server.fate = () => "busy";
+    const restored = later.restore();
+    await browser.clock.pass(1000);
+    expect(later.snapshot().uploads).toEqual([]);
+    browser.server.fate = () => "done";
+    await Promise.all([restored, browser.clock.pass(10_000)]);
+    expect(only(later).phase).toBe("interrupted");
+  });
+
   it("forgets what the server has forgotten", async () => {
     const { browser, tab, later } = await interrupted();
     tab.pauseAll();
@@ -340,30 +353,5 @@ describe("another visit", () => {
     await Promise.all([later.restore(), browser.clock.pass(100)]);
     expect(later.snapshot().uploads).toEqual([]);
     expect(browser.memory.rows.size).toBe(0);
-  });
-});
-
-describe("a file on the disk", () => {
-  it("that changed is told of, and is begun anew when it is chosen again", async () => {
-    const file = textFile("notes.txt", CONTENT);
-    const browser = new FakeBrowser();
-    const tab = browser.tab();
-    tab.add([publicFile(file)]);
-    browser.server.fate = (call) => (call === "putChunk" ? "lostBefore" : "done");
-    // What a browser does when it reads a file that is not as it was when it was chosen.
-    file.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException("changed", "NotReadableError")) }) as Blob;
-    browser.server.putChunk = () => Promise.reject(new ApiError("network", 0));
-    await until(browser, tab, "refused");
-    expect(only(tab).problem?.kind).toBe("changed");
-    const again = browser.tab();
-    again.add([publicFile(textFile("other.txt", CONTENT))]);
-    tab.retry(only(tab).id);
-    await until(browser, tab, "interrupted");
-    expect(only(tab).needs).toBe("file");
-    browser.server.fate = () => "done";
-    Reflect.deleteProperty(browser.server, "putChunk");
-    await tab.goOn(only(tab).id, textFile("notes.txt", "quite other bytes", 9));
-    await until(browser, tab, "ready");
-    expect(browser.server.content(only(tab).fileId ?? "")).toBe("quite other bytes");
   });
 });

@@ -1,8 +1,8 @@
 /** All uploads of this tab: the line, and what the person does with them. */
 import { Gate } from "./gate";
-import type { Ports, Remembered } from "./ports";
+import type { Ports, Received, Remembered } from "./ports";
 import { totalsOf } from "./totals";
-import { Unknown, refusalOf } from "./troubles";
+import { Unknown, passes, refusalOf } from "./troubles";
 import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadPhase, UploadView } from "./types";
 import { Upload, originOf, type Watcher } from "./upload";
 
@@ -15,6 +15,8 @@ const CHUNKS_AT_ONCE = 4;
 /** What goes on only when the person says so, or signs in. */
 const STUCK: ReadonlySet<UploadPhase> = new Set(["failed", "refused", "signedOut"]);
 const UNDER_WAY: ReadonlySet<UploadPhase> = new Set(["waiting", "sending", "retrying", "finishing"]);
+/** The pause before a server that could not tell is asked again what it has, in milliseconds. */
+const ASKED_AGAIN = 5000;
 /** The pause between two calls of those who listen, in milliseconds. */
 const QUIET = 100;
 
@@ -35,7 +37,7 @@ export class Uploader implements UploaderControls {
 
   constructor(
     private readonly ports: Ports,
-    private readonly newId: () => string = () => crypto.randomUUID(),
+    private readonly newId: () => string = randomId,
   ) {}
 
   restore(): Promise<void> {
@@ -99,9 +101,9 @@ export class Uploader implements UploaderControls {
     if (upload?.phase !== "interrupted") return;
     // First of all, because browsers ask only in a click.
     const found = file ?? (await permitted(upload.origin.handle));
-    if (!found) return upload.refuse({ kind: "unreadable" });
-    if (!(await this.lock(id))) return upload.refuse({ kind: "otherTab" });
-    if (upload.take(found)) this.advance();
+    if (!found) return upload.interrupt({ kind: "unreadable" });
+    if (!(await this.lock(id))) return upload.interrupt({ kind: "otherTab" });
+    if (await upload.take(found)) this.advance();
   }
 
   retry(id: string, owner?: Owner): void {
@@ -114,9 +116,13 @@ export class Uploader implements UploaderControls {
   async cancel(id: string): Promise<void> {
     const upload = this.uploads.get(id);
     if (!upload) return;
+    const isLeft = upload.isLeft;
     upload.stop("paused");
     this.drop(id);
-    await upload.giveUp();
+    if (!isLeft && !(await upload.giveUp())) {
+      this.uploads.set(id, upload);
+      upload.refuse({ kind: "notDeleted" });
+    }
     this.advance();
   }
 
@@ -174,7 +180,7 @@ export class Uploader implements UploaderControls {
     const { id } = remembered;
     if (this.uploads.has(id) || !(await this.lock(id))) return;
     try {
-      const seen = await this.ports.server.received(remembered.uploadId, signal);
+      const seen = await this.received(remembered.uploadId, signal);
       signal.throwIfAborted();
       const origin = { tenant: null, ...remembered, file: null, credential: null };
       const upload = new Upload(this.ports, this.gate, origin, this.watcher);
@@ -188,6 +194,18 @@ export class Uploader implements UploaderControls {
     } catch (cause) {
       this.release(id);
       if (refusalOf(cause) instanceof Unknown) await this.ports.memory.forget(id);
+    }
+  }
+
+  /** What the server has of it, asked for until it can tell. */
+  private async received(uploadId: string, signal: AbortSignal): Promise<Received> {
+    for (;;) {
+      try {
+        return await this.ports.server.received(uploadId, signal);
+      } catch (cause) {
+        if (!passes(cause)) throw cause;
+      }
+      await this.ports.clock.sleep(ASKED_AGAIN, signal);
     }
   }
 
@@ -218,6 +236,11 @@ export class Uploader implements UploaderControls {
       for (const listener of this.listeners) listener();
     });
   };
+}
+
+/** As good as `crypto.randomUUID`, which only pages have that came over TLS. */
+function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function permitted(handle: FileSystemFileHandle | undefined): Promise<File | null> {

@@ -22,6 +22,7 @@ export class FakeServer implements Server {
   readonly files = new Map<string, { upload: Kept; status: Outcome["status"]; error?: string }>();
   readonly calls: Call[] = [];
   underWay = 0;
+  private begun = 0;
   mostUnderWay = 0;
   fate: (call: Call) => Fate = () => "done";
   /** What the next file becomes. */
@@ -36,7 +37,7 @@ export class FakeServer implements Server {
 
   init(facts: OwnedFacts, credential: Record<string, string> | null, signal: AbortSignal): Promise<Opened> {
     return this.request("init", signal, () => {
-      const id = `upload-${this.uploads.size}`;
+      const id = `upload-${this.begun++}`;
       this.uploads.set(id, { facts, tenant: this.caller, credential, chunks: new Map(), fileId: null });
       return { upload_id: id, chunk_size: CHUNK };
     });
@@ -73,21 +74,21 @@ export class FakeServer implements Server {
       if (upload.chunks.size !== chunks) {
         throw new ApiError("invalid", 422, ["[body->total_chunks] missing chunks: 0"]);
       }
+      // Who comes again tells no credential, and is told none.
+      const credential = upload.fileId ? null : upload.credential;
       if (!upload.fileId) {
         upload.fileId = `file-${this.files.size}`;
         upload.facts = facts;
         this.files.set(upload.fileId, { upload, ...this.next } as { upload: Kept; status: "SUCCESS" });
       }
-      return { id: upload.fileId, credential: upload.credential };
+      return { id: upload.fileId, credential };
     });
   }
 
   outcome(fileId: string, credential: Record<string, string> | null, signal: AbortSignal): Promise<Outcome> {
     return this.request("outcome", signal, () => {
-      const file = this.files.get(fileId);
-      if (!file) throw new ApiError("notFound", 404, [], "Not found!");
-      if (JSON.stringify(file.upload.credential) !== JSON.stringify(credential)) throw new ApiError("forbidden", 403);
-      return { status: file.status, error: file.error };
+      const { status, error } = this.opened(fileId, credential);
+      return { status, error };
     });
   }
 
@@ -105,8 +106,9 @@ export class FakeServer implements Server {
     });
   }
 
-  deleteFile(id: string): Promise<void> {
+  deleteFile(id: string, credential: Record<string, string> | null): Promise<void> {
     return this.request("deleteFile", new AbortController().signal, () => {
+      this.opened(id, credential);
       this.files.delete(id);
     });
   }
@@ -118,6 +120,13 @@ export class FakeServer implements Server {
       .sort((one, other) => one - other)
       .map((index) => chunks.get(index))
       .join("");
+  }
+
+  private opened(fileId: string, credential: Record<string, string> | null) {
+    const file = this.files.get(fileId);
+    if (!file) throw new ApiError("notFound", 404, [], "Not found!");
+    if (JSON.stringify(file.upload.credential) !== JSON.stringify(credential)) throw new ApiError("forbidden", 403);
+    return file;
   }
 
   private find(id: string): Kept {
