@@ -182,7 +182,9 @@ await story("files", async ({ open, folder }) => {
         const row = page.getByRole("link", { name: /Secrets/ });
         await page.getByRole("button", { name: "Delete Secrets" }).click();
         await row.waitFor({ state: "hidden" });
-        await page.getByRole("button", { name: "Undo" }).click();
+        // The message of what was deleted before may still be on its way out.
+        const told = page.getByRole("listitem").filter({ hasText: "Secrets" });
+        await told.getByRole("button", { name: "Undo" }).click();
         await row.waitFor();
         await page.getByRole("button", { name: "Delete Secrets" }).click();
         await row.waitFor({ state: "hidden" });

@@ -323,6 +323,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_connection_is_given_is_small_enough_for_a_slow_line() {
+        let bytes = vec![7; BLOCK + 3];
+        let (_folder, source) = file(&bytes);
+        let (mut body, watch) = source.body(Span { offset: 0, length: bytes.len() as u64 }, &Progress::hidden());
+        let mut given = 0;
+        while let Some(frame) = body.frame().await {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!(piece.len() <= FRAME);
+            given += piece.len() as u64;
+            assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64 - given));
+        }
+        assert_eq!(watch.end(), bytes.len() as u64);
+    }
+
+    #[tokio::test]
     async fn a_file_that_became_shorter_fails_the_body_and_counts_as_changed() {
         let (folder, source) = file(&[1; 100]);
         source.unchanged().unwrap();

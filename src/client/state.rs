@@ -205,6 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_the_place_of_another_is_another_upload_even_if_it_looks_as_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, cache) = (folder.path().join("a.txt"), Cache::at(folder.path()));
+        let slot = |content: &[u8]| {
+            fs::write(&path, content).unwrap();
+            File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            cache.upload("s", &Source::open(&path).unwrap(), "c", "m").0.unwrap()
+        };
+        let first = slot(b"one");
+        // Clocks of file systems tick every few milliseconds.
+        let differs = |_| {
+            std::thread::sleep(Duration::from_millis(1));
+            slot(b"two") != first
+        };
+        assert!((0..1000).any(differs));
+    }
+
+    #[test]
     fn another_file_server_credential_or_mode_is_another_upload() {
         let folder = tempfile::tempdir().unwrap();
         let (path, cache) = (folder.path().join("a.txt"), Cache::at(folder.path()));
