@@ -29,6 +29,7 @@ const problems: Record<ProblemKind, (detail?: string) => string> = {
   nameTooLong: () => "The name is longer than 255 characters. Shorten it and add the file again.",
   noName: () => "The file has no name. Give it one and add it again.",
   changed: () => "The file was changed since you chose it. Remove it and add it again.",
+  otherBytes: () => "The file was changed since you chose it. Try again to send it as it is now.",
   unreadable: () => "The file cannot be read: it was moved, deleted or is locked. Choose it again.",
   otherFile: () => "That is another file. Choose the one that this upload began with.",
   userGone: () => "The user was deleted meanwhile. You can put the file somewhere else.",
@@ -38,7 +39,8 @@ const problems: Record<ProblemKind, (detail?: string) => string> = {
   credentialGone: () =>
     "It has to begin anew, and its private fields are no longer known here. Cancel it and add it again.",
   unseen: () => "All of it is on the server. How far the private file is, the list of files tells you.",
-  notDeleted: () => "It is stored already and could not be deleted. You find it in the list of files.",
+  notDeleted: () =>
+    "It may be stored already, and could not be deleted. Try again, or look for it in the list of files.",
 };
 
 const phases: Record<UploadPhase, string> = {

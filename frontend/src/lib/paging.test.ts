@@ -62,6 +62,15 @@ it("brings up to date what may have changed further down, and asks no more than 
   expect(load.mock.calls).toEqual([[undefined], ["f"]]);
 });
 
+it("forgets what is gone further up, though not all there is was loaded", async () => {
+  const all = rows("hgfedcba");
+  const list = listOf(all);
+  for (let page = 0; page < 2; page += 1) await list.loadMore();
+  all.splice(1, 1);
+  await list.refresh();
+  expect(shown(list)).toBe("hfedc");
+});
+
 it("is not misled by an answer that another one has overtaken", async () => {
   const answers: ((ids: string) => void)[] = [];
   const list = new Paging<Row>(

@@ -66,8 +66,9 @@ export class Paging<Item extends { id: string }> {
       if (cursor === null || !this.shown.items.some((item) => !fresh.has(item.id) && mayHaveChanged(item))) break;
     }
     this.answered = time;
-    // Where all there is was loaded, the rest is gone.
-    const rest = cursor === null ? [] : this.shown.items.filter(({ id }) => !fresh.has(id));
+    // What is not among those around it is gone, as is all the rest where all there is was loaded.
+    const last = this.shown.items.map(({ id }) => fresh.has(id)).lastIndexOf(true);
+    const rest = cursor === null ? [] : this.shown.items.slice(last + 1);
     this.show({ items: [...items, ...rest] });
   }
 

@@ -36,19 +36,19 @@ interface FilesProps {
 export function Files({ label, list }: FilesProps) {
   const shown = usePaging(list);
   const hidden = useStore(deletions.hidden);
-  useEffect(() => {
-    const refresh = throttled(() => void list.refresh(), PAUSE);
-    let known = readyUploads();
-    return theUploader().subscribe(() => {
-      const ready = readyUploads();
-      if ([...ready].some((id) => !known.has(id))) refresh();
-      known = ready;
-    });
-  }, [list]);
   const refresh = useCallback(
     (id?: string) => void list.refresh((file) => file.id === id || isBeingStored(file)),
     [list],
   );
+  useEffect(() => {
+    const refreshSoon = throttled(refresh, PAUSE);
+    let known = readyUploads();
+    return theUploader().subscribe(() => {
+      const ready = readyUploads();
+      if ([...ready].some((id) => !known.has(id))) refreshSoon();
+      known = ready;
+    });
+  }, [refresh]);
   const isStoring = shown.items.some(isBeingStored);
   useEffect(() => {
     if (!isStoring) return;

@@ -2,6 +2,7 @@
 
 import { toast } from "sonner";
 import { access, allows, type Access } from "@/lib/access";
+import type { Credential } from "@/lib/api/client";
 import { nextCredential, remember } from "@/lib/credentials";
 import type { Dropped, DroppedFiles } from "@/lib/dropped";
 import { currentPlace, type Place } from "@/lib/place";
@@ -20,22 +21,33 @@ export function obstacleOf(now: Access, place: Place | null): Obstacle | null {
   return place ? null : { title: texts.upload.noPlace, hint: texts.upload.noPlaceHint };
 }
 
-/** Uploads these to where the person is, with the credential that is set. */
-export function addFiles(files: readonly Dropped[]): void {
-  const place = currentPlace.get();
+/** Where files go, and with which credential. */
+interface Destination {
+  place: Place | null;
+  credential: Credential | null;
+}
+
+/** Where the person is, and the credential that is set. */
+function destination(): Destination {
+  return { place: currentPlace.get(), credential: nextCredential.get() };
+}
+
+/** Uploads these to where the person is, with the credential that is set, or was when they were dropped. */
+export function addFiles(files: readonly Dropped[], { place, credential }: Destination = destination()): void {
   const obstacle = obstacleOf(access.state.get(), place);
   if (obstacle || !place) return void toast.error(obstacle?.title, { description: obstacle?.hint });
-  const credential = nextCredential.get();
   if (credential) remember(credential);
   theUploader().add(files.map((dropped) => ({ ...dropped, credential, ...place.owner })));
 }
 
 /** The same with what was dropped or pasted. */
 export async function addDropped(dropped: Promise<DroppedFiles>): Promise<void> {
+  // To look through folders takes a while, in which the person may go elsewhere.
+  const to = destination();
   const { files, unreadable } = await dropped;
   if (unreadable > 0) toast.error(texts.upload.dropFailed);
   else if (files.length === 0) toast(texts.upload.nothing);
-  if (files.length > 0) addFiles(files);
+  if (files.length > 0) addFiles(files, to);
 }
 
 /** Of the File System Access API, which TypeScript does not know yet. */

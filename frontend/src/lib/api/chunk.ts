@@ -3,8 +3,11 @@ import { heldKey } from "../key";
 import { ApiError, errorOf } from "./error";
 import { BASE_URL, bearerHeader, noteNoAnswer, noteStatus } from "./transport";
 
-/** So long may pass without any progress, in milliseconds: a connection that is lost is not always told of. */
-const SILENCE = 90_000;
+/**
+ * So long may pass without any progress, in milliseconds: a connection that is lost is not always told of. It counts from the
+ * first bytes on, as a browser opens few connections to a server, and a chunk may wait for one.
+ */
+const SILENCE = 180_000;
 
 /**
  * The bytes go from the disk to the network without passing through the page. `bearer` is shown instead of the person's
@@ -32,7 +35,7 @@ export function putChunk(
       failed();
       stop();
     };
-    let alarm = setTimeout(silent, SILENCE);
+    let alarm: ReturnType<typeof setTimeout> | undefined;
     request.upload.onprogress = ({ loaded }) => {
       clearTimeout(alarm);
       alarm = setTimeout(silent, SILENCE);

@@ -8,8 +8,11 @@ const DEVELOPMENT_URL = process.env.NODE_ENV === "development" ? "http://localho
 export const BASE_URL = process.env.NEXT_PUBLIC_API_URL ?? DEVELOPMENT_URL;
 
 const UNAUTHORIZED = 401;
-/** So long an answer may take to begin, in milliseconds; the service itself gives up before. */
-const SILENCE = 60_000;
+/**
+ * So long an answer may take to begin, in milliseconds. The service itself gives up long before, but a browser opens few
+ * connections to a server, and a request may wait until a chunk of a slow upload has gone.
+ */
+const SILENCE = 300_000;
 
 export function noteNoAnswer(): void {
   noteSilence(() => fetch(`${BASE_URL}/health/live`));

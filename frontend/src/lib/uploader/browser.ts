@@ -1,6 +1,7 @@
 /** What the uploader needs, as browsers have it. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Clock, Locks, Memory, Network, Ports, Remembered } from "./ports";
+import { randomId } from "./random";
 import { service } from "./service";
 
 const clock: Clock = {
@@ -64,10 +65,10 @@ export class BrowserMemory implements Memory {
   }
 }
 
-/** Web Locks are free again when their tab goes, however it goes. They need a secure page; without one each tab is alone. */
+/** Web Locks are free again when their tab goes, however it goes. They need a secure page. */
 const locks: Locks = {
   take: (id) => {
-    if (!("locks" in navigator)) return Promise.resolve(() => undefined);
+    if (!("locks" in navigator)) return Promise.resolve(takeWithoutLocks(id));
     return new Promise((resolve) => {
       void navigator.locks.request(`filemanager upload ${id}`, { ifAvailable: true }, (lock) => {
         if (!lock) return resolve(null);
@@ -76,6 +77,22 @@ const locks: Locks = {
     });
   },
 };
+
+/** Without locks, an upload is of the tab that began it, for as long as that is there: reloads do not count. */
+function takeWithoutLocks(id: string): (() => void) | null {
+  const key = `filemanager.upload.${id}`;
+  try {
+    const tab = sessionStorage.getItem("filemanager.tab") ?? randomId();
+    sessionStorage.setItem("filemanager.tab", tab);
+    const owner = localStorage.getItem(key);
+    if (owner !== null && owner !== tab) return null;
+    localStorage.setItem(key, tab);
+    return () => localStorage.removeItem(key);
+  } catch {
+    // A browser that remembers nothing has nothing of other tabs either.
+    return () => undefined;
+  }
+}
 
 export function browserPorts(): Ports {
   return { server: service(clock), clock, network, memory: new BrowserMemory(), locks };

@@ -68,4 +68,62 @@ describe("a file on the disk", () => {
     await browser.clock.pass(1000);
     expect(only(tab).phase).toBe("paused");
   });
+
+  it("of which the server has other bytes is sent from the beginning, however much it looks the same", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    tab.add([publicFile(textFile("notes.txt", CONTENT))]);
+    browser.server.putChunk = () => Promise.reject(new ApiError("conflict", 409));
+    await until(browser, tab, "refused");
+    expect(only(tab).problem).toEqual({ kind: "otherBytes" });
+    Reflect.deleteProperty(browser.server, "putChunk");
+    tab.retry(only(tab).id);
+    await until(browser, tab, "interrupted");
+    await Promise.all([tab.goOn(only(tab).id, textFile("notes.txt", CONTENT)), browser.clock.pass(100)]);
+    await until(browser, tab, "ready");
+    expect(browser.server.calls.filter((call) => call === "init" || call === "giveUp")).toEqual([
+      "init",
+      "giveUp",
+      "init",
+    ]);
+  });
+
+  it("that was moved goes on once it is chosen again", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    const gone = () => Promise.reject(new DOMException("moved", "NotFoundError"));
+    const handle = { getFile: gone } as unknown as FileSystemFileHandle;
+    tab.add([{ ...publicFile(textFile("notes.txt", CONTENT)), handle }]);
+    await until(browser, tab, "refused");
+    expect(only(tab).problem).toEqual({ kind: "unreadable" });
+    tab.retry(only(tab).id);
+    await until(browser, tab, "interrupted");
+    await tab.goOn(only(tab).id, textFile("notes.txt", CONTENT));
+    await until(browser, tab, "ready");
+    expect(browser.server.calls.filter((call) => call === "init")).toHaveLength(1);
+  });
+
+  it("that is chosen twice at once is taken once", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    tab.add([publicFile(textFile("notes.txt", CONTENT))]);
+    browser.server.putChunk = () => Promise.reject(new ApiError("conflict", 409));
+    await until(browser, tab, "refused");
+    Reflect.deleteProperty(browser.server, "putChunk");
+    tab.retry(only(tab).id);
+    await until(browser, tab, "interrupted");
+    const { id } = only(tab);
+    const [one, other] = [textFile("one.txt", "1".repeat(CONTENT.length)), textFile("two.txt", CONTENT)];
+    const begun: string[] = [];
+    const { init } = browser.server;
+    browser.server.init = (facts, ...more) => {
+      begun.push(facts.filename);
+      return init.call(browser.server, facts, ...more);
+    };
+    await Promise.all([tab.goOn(id, one), tab.goOn(id, other), browser.clock.pass(100)]);
+    await until(browser, tab, "ready");
+    expect(begun).toEqual(["one.txt"]);
+    expect(only(tab).name).toBe("one.txt");
+    expect(browser.server.content(only(tab).fileId ?? "")).toBe("1".repeat(CONTENT.length));
+  });
 });

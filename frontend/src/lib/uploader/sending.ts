@@ -75,7 +75,7 @@ export class Sending {
   private async explain(cause: unknown, signal: AbortSignal): Promise<unknown> {
     if (!(cause instanceof ApiError) || cause.kind !== "conflict") return refusalOf(cause);
     const { state } = await this.server.received(this.uploadId, signal);
-    return state === "open" ? new Refusal({ kind: "changed" }) : new Completed();
+    return state === "open" ? new Refusal({ kind: "otherBytes" }) : new Completed();
   }
 }
 

@@ -56,6 +56,8 @@ export type ProblemKind =
   | "noName"
   /** The file was changed on the disk since it was chosen. */
   | "changed"
+  /** The server has other bytes of it than the file has. */
+  | "otherBytes"
   /** The file cannot be read: moved, deleted, or not allowed. */
   | "unreadable"
   /** The file that was chosen to go on with is another one. */
@@ -72,7 +74,7 @@ export type ProblemKind =
   | "credentialGone"
   /** All bytes are safe, but how far the private file is, only who gives its credential is told. */
   | "unseen"
-  /** It was cancelled, but is a file already that could not be deleted. */
+  /** It was cancelled, but is a file already, or may be, that could not be deleted. */
   | "notDeleted";
 
 export interface Problem {

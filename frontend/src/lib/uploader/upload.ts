@@ -1,6 +1,5 @@
 /** The life of one upload, from the line to SUCCESS. */
 import { isAbort, type Credential } from "../api/client";
-import { ApiError } from "../api/error";
 import type { Gate } from "./gate";
 import { Patience } from "./patience";
 import { Plan } from "./plan";
@@ -10,6 +9,7 @@ import { check, extensionOf } from "./source";
 import { Speed, secondsLeft } from "./speed";
 import { Refusal, Unknown, isMissingChunks, passing, refusalOf } from "./troubles";
 import type { NewUpload, Owner, Problem, UploadPhase, UploadView } from "./types";
+import { undo } from "./undo";
 
 /** How often an upload is sent once more that complete finds incomplete, or begun anew that the server has given up. */
 const ROUNDS = 3;
@@ -63,6 +63,10 @@ export class Upload {
   private failed = false;
   /** Whether another file than before may take its place. */
   private anew = false;
+  /** Whether the server has bytes of it that are not those of the file, however much it looks the same. */
+  private unlike = false;
+  /** Whether a file is just being taken. */
+  private taking = false;
 
   constructor(
     private readonly ports: Ports,
@@ -144,31 +148,62 @@ export class Upload {
   /** Gets ready to run again; whether it can. */
   async renew(owner?: Owner): Promise<boolean> {
     if (owner) Object.assign(this.origin, owner);
-    if (this.problem?.kind === "changed" || this.problem?.kind === "unreadable") return this.takeAnew();
+    const kind = this.problem?.kind;
+    if (kind === "changed" || kind === "unreadable" || kind === "otherBytes") return this.takeAnew();
     this.become("waiting");
     return true;
   }
 
   /** The file on the disk as it is now takes the place of the one before. */
-  private async takeAnew(): Promise<boolean> {
-    this.anew = true;
-    const file = await this.origin.handle?.getFile().catch(() => null);
-    if (file) return this.take(file);
-    this.become("interrupted");
-    return false;
+  private takeAnew(): Promise<boolean> {
+    return this.once(async () => {
+      this.anew = true;
+      if (this.problem?.kind === "otherBytes") this.unlike = true;
+      const file = await this.origin.handle?.getFile().catch(() => null);
+      if (file) return this.takeOver(file);
+      this.become("interrupted");
+      return false;
+    });
+  }
+
+  /** Goes on with this file, which the person has chosen again where it has no handle of its own. */
+  take(file: File, isChosen: boolean): Promise<boolean> {
+    // The handle is that of a file which was moved.
+    if (isChosen) this.loseHandle();
+    return this.once(() => this.takeOver(file));
+  }
+
+  /** The file must be chosen again. */
+  loseHandle(): void {
+    delete this.origin.handle;
+    this.touch();
+  }
+
+  /** What is asked for a second time meanwhile is not done. */
+  private async once(work: () => Promise<boolean>): Promise<boolean> {
+    if (this.taking) return false;
+    this.taking = true;
+    try {
+      return await work();
+    } finally {
+      this.taking = false;
+    }
   }
 
   /** Goes on with this file: the one that the upload began with, or what has come in its place. */
-  async take(file: File): Promise<boolean> {
+  private async takeOver(file: File): Promise<boolean> {
     const { name, size, lastModified } = this.origin;
-    const same = file.name === name && file.size === size && file.lastModified === lastModified;
-    if (!same && !this.anew) {
+    const looksSame = file.name === name && file.size === size && file.lastModified === lastModified;
+    if (!looksSame && !this.anew) {
       this.interrupt({ kind: "otherFile" });
       return false;
     }
-    if (!same) await this.giveUp();
+    if ((!looksSame || this.unlike) && !(await this.giveUp())) {
+      this.refuse({ kind: "notDeleted" });
+      return false;
+    }
     Object.assign(this.origin, { file, name: file.name, size: file.size, lastModified: file.lastModified });
-    this.anew = false;
+    this.anew = this.unlike = false;
     this.become("waiting");
     return true;
   }
@@ -186,42 +221,22 @@ export class Upload {
     return this.problem?.kind === "notDeleted";
   }
 
-  /**
-   * Has the server forget all of it; whether no file is left. Of what is no file yet the server may hear nothing: it
-   * expires.
-   */
+  /** Whether there is nothing that could be done to it from here. */
+  get isOutOfReach(): boolean {
+    return this.isLeft || this.problem?.kind === "unseen";
+  }
+
+  /** Has the server forget all of it; whether no file is left. One that is can be tried again. */
   async giveUp(): Promise<boolean> {
     const { server, memory } = this.ports;
-    const { opened, made, origin } = this;
+    const { opened, made, stage, origin } = this;
     this.opened = this.made = this.sending = null;
     this.stage = "sending";
     await memory.forget(origin.id);
-    if (made) return this.deleteMade(made);
-    if (!opened) return true;
-    return server.giveUp(opened.uploadId).then(
-      () => true,
-      () => this.deleteCompleted(opened),
-    );
-  }
-
-  /** The answer of complete was lost: complete again tells which file it is. */
-  private async deleteCompleted({ uploadId, plan }: { uploadId: string; plan: Plan }): Promise<boolean> {
-    const signal = new AbortController().signal;
-    const known = this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal);
-    const made = await known.catch(() => null);
-    return made === null || this.deleteMade(made);
-  }
-
-  /** Whether the file is gone. */
-  private async deleteMade(made: Made): Promise<boolean> {
-    try {
-      await this.ports.server.deleteFile(made.id, made.credential ?? this.origin.credential);
-    } catch (cause) {
-      if (cause instanceof ApiError && cause.kind === "notFound") return true;
-      this.made = made;
-      return false;
-    }
-    return true;
+    const known = { opened, made, facts: this.ownedFacts(), credential: origin.credential };
+    const isGone = await undo(server, { ...known, wasCompleting: stage === "finishing" });
+    if (!isGone) Object.assign(this, { opened, made, stage });
+    return isGone;
   }
 
   private async carryOut(signal: AbortSignal): Promise<void> {
@@ -302,7 +317,10 @@ export class Upload {
     const { server, clock } = this.ports;
     for (let look = 0; look < LOOKS && this.opened; look += 1) {
       const { uploadId } = this.opened;
-      const { state } = await this.insist(signal, () => server.received(uploadId, signal));
+      const seen = this.insist(signal, () => server.received(uploadId, signal));
+      const { state } = await seen.catch((cause: unknown) => {
+        throw cause instanceof Unknown ? new Refusal({ kind: "deleted" }) : cause;
+      });
       if (state === "completed") return { status: "SUCCESS" };
       await clock.sleep(LOOK, signal);
     }

@@ -1,6 +1,7 @@
 /** All uploads of this tab: the line, and what the person does with them. */
 import { Gate } from "./gate";
 import type { Ports, Received, Remembered } from "./ports";
+import { randomId } from "./random";
 import { totalsOf } from "./totals";
 import { Unknown, passes, refusalOf } from "./troubles";
 import type { NewUpload, Owner, UploaderControls, UploaderSnapshot, UploadPhase, UploadView } from "./types";
@@ -15,8 +16,9 @@ const CHUNKS_AT_ONCE = 4;
 /** What goes on only when the person says so, or signs in. */
 const STUCK: ReadonlySet<UploadPhase> = new Set(["failed", "refused", "signedOut"]);
 const UNDER_WAY: ReadonlySet<UploadPhase> = new Set(["waiting", "sending", "retrying", "finishing"]);
-/** The pause before a server that could not tell is asked again what it has, in milliseconds. */
+/** The first and the longest pause before a server that could not tell is asked again what it has, in milliseconds. */
 const ASKED_AGAIN = 5000;
+const LATEST_ASKED = 60_000;
 /** The pause between two calls of those who listen, in milliseconds. */
 const QUIET = 100;
 
@@ -101,29 +103,29 @@ export class Uploader implements UploaderControls {
     if (upload?.phase !== "interrupted") return;
     // First of all, because browsers ask only in a click.
     const found = file ?? (await permitted(upload.origin.handle));
-    if (!found) return upload.interrupt({ kind: "unreadable" });
+    if (!found) {
+      upload.loseHandle();
+      return upload.interrupt({ kind: "unreadable" });
+    }
     if (!(await this.lock(id))) return upload.interrupt({ kind: "otherTab" });
-    if (await upload.take(found)) this.advance();
+    if (upload.phase !== "interrupted") return;
+    if (await upload.take(found, file !== undefined)) this.advance();
   }
 
   retry(id: string, owner?: Owner): void {
     const upload = this.uploads.get(id);
     if (upload?.phase === "retrying") upload.hurry();
     if (!upload || !STUCK.has(upload.phase)) return;
+    if (upload.isLeft) return void this.giveUp(upload);
     void upload.renew(owner).then((ready) => ready && this.advance());
   }
 
   async cancel(id: string): Promise<void> {
     const upload = this.uploads.get(id);
     if (!upload) return;
-    const isLeft = upload.isLeft;
-    upload.stop("paused");
+    if (!upload.isOutOfReach) return this.giveUp(upload);
     this.drop(id);
-    if (!isLeft && !(await upload.giveUp())) {
-      this.uploads.set(id, upload);
-      upload.refuse({ kind: "notDeleted" });
-    }
-    this.advance();
+    await this.ports.memory.forget(id);
   }
 
   clearReady(): void {
@@ -141,6 +143,18 @@ export class Uploader implements UploaderControls {
       this.shown = { uploads, totals: totalsOf(uploads) };
     }
     return this.shown;
+  }
+
+  /** Nothing of it stays, or it is shown what does. */
+  private async giveUp(upload: Upload): Promise<void> {
+    const { id } = upload.origin;
+    upload.stop("paused");
+    this.drop(id);
+    if (!(await upload.giveUp())) {
+      this.uploads.set(id, upload);
+      upload.refuse({ kind: "notDeleted" });
+    }
+    this.advance();
   }
 
   /** All but those of another tenant than the one that is signed in. */
@@ -199,13 +213,13 @@ export class Uploader implements UploaderControls {
 
   /** What the server has of it, asked for until it can tell. */
   private async received(uploadId: string, signal: AbortSignal): Promise<Received> {
-    for (;;) {
+    for (let pause = ASKED_AGAIN; ; pause = Math.min(LATEST_ASKED, pause * 2)) {
       try {
         return await this.ports.server.received(uploadId, signal);
       } catch (cause) {
         if (!passes(cause)) throw cause;
+        await this.ports.clock.sleep(Math.max(cause.retryAfter ?? 0, pause), signal);
       }
-      await this.ports.clock.sleep(ASKED_AGAIN, signal);
     }
   }
 
@@ -236,11 +250,6 @@ export class Uploader implements UploaderControls {
       for (const listener of this.listeners) listener();
     });
   };
-}
-
-/** As good as `crypto.randomUUID`, which only pages have that came over TLS. */
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function permitted(handle: FileSystemFileHandle | undefined): Promise<File | null> {
