@@ -60,7 +60,7 @@ pub struct CommonArguments {
     /// A pair of the credential that makes a file private; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub private: Vec<Pair>,
-    /// Print a JSON object for each file
+    /// Print a JSON object for each file; nothing where standard output has the file's bytes
     #[arg(long)]
     pub json: bool,
     /// Say nothing on standard error but what went wrong

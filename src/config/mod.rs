@@ -255,7 +255,7 @@ impl Config {
             Err(error) if error.not_found() => Vec::new(),
             Err(error) => return Err(ConfigErrors::unreadable(&error)),
         };
-        // Others' variables may be anything; what is no text in one of ours is refused with its name.
+        // Others' variables may be anything; one of ours is refused when it is read.
         let text = |text: OsString| text.to_string_lossy().into_owned();
         let from_env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         Self::parse(role, from_file.into_iter().chain(from_env).collect())

@@ -64,6 +64,10 @@ impl Reader {
             Some(path) => self.content(name, &path),
             None => self.given(name),
         };
+        // What was no text when it was read.
+        if given.as_ref().is_some_and(|value| value.contains(char::REPLACEMENT_CHARACTER)) {
+            self.complain(format!("{name} is no text in UTF-8"));
+        }
         given.or(setting.default.map(str::to_owned)).filter(|value| !value.is_empty())
     }
 

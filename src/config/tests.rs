@@ -37,6 +37,7 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         ("LOG_LEVEL", "warning"),
         ("APP_CORS_ORIGINS", "https://ok.example, nonsense"),
         ("APP_AUTH", "of"),
+        ("APP_DATA_DIR", "caf\u{FFFD}"),
     ])
     .unwrap_err();
     for part in [
@@ -49,6 +50,7 @@ fn all_mistakes_are_told_together_with_name_value_and_what_is_allowed() {
         "LOG_LEVEL is \"warning\", but must be error, warn, info,",
         "APP_CORS_ORIGINS is",
         "APP_AUTH is \"of\", but must be off, keys, jwt or keys,jwt",
+        "APP_DATA_DIR is no text in UTF-8",
     ] {
         assert!(message.contains(part), "{part:?} is not in:\n{message}");
     }

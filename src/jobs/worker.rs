@@ -112,8 +112,9 @@ async fn take(
     stop: &CancellationToken,
 ) {
     loop {
-        let Some(Ok(slot)) = stop.run_until_cancelled(Arc::clone(slots).acquire_owned()).await else { return };
         let Some(Some(delivery)) = stop.run_until_cancelled(notices.next()).await else { return };
+        // Not before: one who has no notice must not keep the slot from one who has.
+        let Some(Ok(slot)) = stop.run_until_cancelled(Arc::clone(slots).acquire_owned()).await else { return };
         let context = context.clone();
         let tasks = context.tasks.clone();
         tasks.spawn(async move {
@@ -276,8 +277,6 @@ async fn keep_lease(context: &WorkerContext, job: &ClaimedJob) {
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
-    use futures::stream::BoxStream;
     use uuid::Uuid;
 
     use super::*;
@@ -286,63 +285,30 @@ mod tests {
     use crate::domain::JobId;
     use crate::domain::job::NewJob;
     use crate::jobs::assemble_file;
-    use crate::queue::{JobQueue, Notice, QueueError};
+    use crate::queue::fake::FakeQueue;
     use crate::repositories::backlog::{self, Backlog};
     use crate::repositories::{Durability, jobs, now};
     use crate::services::Ports;
 
-    /// A broker that is short of memory: it is there, and takes nothing.
-    struct Full;
-
-    #[async_trait]
-    impl JobQueue for Full {
-        fn kind(&self) -> &'static str {
-            "full"
-        }
-
-        fn is_durable(&self) -> bool {
-            true
-        }
-
-        async fn announce(&self, _: &Notice) -> Result<(), QueueError> {
-            Err(QueueError("no memory".to_owned()))
-        }
-
-        async fn waiting(&self) -> Result<u64, QueueError> {
-            Ok(0)
-        }
-
-        async fn notices(&self, _: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
-            Ok(stream::pending().boxed())
-        }
-
-        async fn probe(&self) -> Result<(), QueueError> {
-            Ok(())
-        }
-    }
-
     #[tokio::test]
     async fn jobs_that_the_queue_does_not_take_are_done_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = [("APP_DATA_DIR", folder.path().display().to_string()), ("JOB_SWEEP_INTERVAL", "1".to_owned())];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().display().to_string();
+        let settings = [("APP_DATA_DIR", folder.as_str()), ("JOB_SWEEP_INTERVAL", "1"), ("WORKER_CONCURRENCY", "1")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let app = App::build(Config::parse(Role::Api, settings.into()).unwrap(), "test").unwrap();
         app.migrate().await.unwrap();
-        let ports = Ports { queue: Arc::new(Full), ..app.ports().clone() };
-        let maintenance = MaintenanceService::new(ports);
-        let context = WorkerContext { queue: Arc::new(Full), maintenance, ..app.worker_context() };
+        let queue: SharedQueue = Arc::new(FakeQueue { full: true, ..FakeQueue::default() });
+        let maintenance = MaintenanceService::new(Ports { queue: Arc::clone(&queue), ..app.ports().clone() });
+        let context = WorkerContext { queue, maintenance, ..app.worker_context() };
         let database = app.ports().database.clone();
-        let job = NewJob {
-            id: JobId(Uuid::new_v4()),
-            kind: assemble_file::NAME,
-            // A file that is gone: there is nothing to do for it.
-            subject: Uuid::new_v4(),
-            trace_id: String::new(),
-        };
+        // Of a file that is gone: there is nothing to do for it.
+        let (id, subject) = (JobId::random(), Uuid::new_v4());
+        let job = NewJob { id, kind: assemble_file::NAME, subject, trace_id: String::new() };
         {
             let mut writer = database.writer(Durability::Full).await.unwrap();
             jobs::insert(&mut writer, &job).await.unwrap();
-            jobs::unmark_published(&mut writer, job.id).await.unwrap();
+            jobs::unmark_published(&mut writer, id).await.unwrap();
         }
         let stop = CancellationToken::new();
         let worker = tokio::spawn(run(context, stop.clone()));

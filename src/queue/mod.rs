@@ -1,6 +1,8 @@
 //! The job-queue port. A queue only says "look at this job now": it may lose what it was told, say it twice or
 //! late, and nothing is lost, because the job is a row in the database.
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod in_process;
 pub mod observed;
 pub mod rabbitmq;

@@ -112,7 +112,9 @@ impl RabbitMqQueue {
             Some(link) if link.is_up() => Ok(link.channel.clone()),
             _ => {
                 let link = self.connect().await?;
-                link.channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                let confirming = link.channel.confirm_select(ConfirmSelectOptions::default());
+                let confirming = timeout(CONFIRM_TIMEOUT, confirming).await;
+                confirming.map_err(|_| QueueError("the channel does not answer".into()))??;
                 Ok(publisher.insert(link).channel.clone())
             }
         }

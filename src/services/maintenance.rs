@@ -1,6 +1,6 @@
 //! What every worker does from time to time: announce again what is due, and end uploads whose time is over.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 
 use super::ledger::{deliver, insert_discard};
 use super::{Failure, Ports};
@@ -39,8 +39,8 @@ impl MaintenanceService {
     }
 
     /// Announces the jobs that are due and that nobody was told of lately. The first time, a queue that did not outlive the
-    /// last process is told of all. A queue that does not take one is left alone until the next time, and so is one in
-    /// which more wait than could be announced: they are these, and what is told twice is only in the way of others.
+    /// last process is told of all. A queue that does not take one is left alone until the next time. One in which more
+    /// wait than could be announced is told of no job twice, which would only be in the way of others.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
@@ -51,13 +51,16 @@ impl MaintenanceService {
         }
         let now = now();
         let forgotten = first && !self.ports.queue.is_durable();
-        let before = if forgotten { now } else { now - ANNOUNCED_FOR };
-        let due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
+        let mut before = if forgotten { now } else { now - ANNOUNCED_FOR };
+        let mut due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
         if due.is_empty() {
             return Ok(announced);
         }
         match self.ports.queue.waiting().await {
-            Ok(waiting) if waiting >= BATCH.cast_unsigned() => return Ok(announced),
+            Ok(waiting) if waiting >= BATCH.cast_unsigned() => {
+                before = DateTime::UNIX_EPOCH;
+                due = jobs::due(&mut self.ports.database.reader().await?, now, before, BATCH).await?;
+            }
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, jobs = due.len(), "what is due cannot be announced; it waits in the database");
@@ -114,4 +117,45 @@ async fn expire(tx: &mut Transaction, id: UploadId) -> Result<Option<JobId>, Rep
         return Ok(None);
     }
     insert_discard(tx, id, NO_TRACE).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::app::App;
+    use crate::config::{Config, Role};
+    use crate::domain::job::NewJob;
+    use crate::jobs::assemble_file;
+    use crate::queue::fake::FakeQueue;
+
+    #[tokio::test]
+    async fn where_many_notices_wait_no_job_is_told_of_twice() {
+        let data = tempfile::tempdir().unwrap();
+        let settings = [("APP_DATA_DIR".to_owned(), data.path().display().to_string())];
+        let app = App::build(Config::parse(Role::Api, settings.into()).unwrap(), "test").unwrap();
+        app.migrate().await.unwrap();
+        let (told, untold) = (JobId::random(), JobId::random());
+        {
+            let mut writer = app.ports().database.writer(Durability::Full).await.unwrap();
+            for id in [told, untold] {
+                let (kind, subject) = (assemble_file::NAME, Uuid::new_v4());
+                jobs::insert(&mut writer, &NewJob { id, kind, subject, trace_id: String::new() }).await.unwrap();
+                jobs::unmark_published(&mut writer, id).await.unwrap();
+            }
+            let long_ago = now() - ANNOUNCED_FOR - TimeDelta::seconds(1);
+            assert!(jobs::mark_published(&mut writer, told, long_ago, now()).await.unwrap());
+        }
+        let announced = async |waiting| {
+            let queue = Arc::new(FakeQueue { waiting, ..FakeQueue::default() });
+            let ports = Ports { queue: queue.clone(), ..app.ports().clone() };
+            MaintenanceService::new(ports).announce_due(false).await.unwrap();
+            queue.announced.lock().unwrap().clone()
+        };
+        assert_eq!(announced(BATCH.unsigned_abs()).await, [untold]);
+        assert_eq!(announced(BATCH.unsigned_abs() - 1).await, [told]);
+    }
 }

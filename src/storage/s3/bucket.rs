@@ -20,7 +20,13 @@ pub(super) async fn ensure(client: &Client, bucket: &str) -> Result<(), StorageE
     if !missing {
         return Err(failed(error));
     }
-    match client.create_bucket().bucket(bucket).set_create_bucket_configuration(place_of(client)).send().await {
+    let made = client.create_bucket().bucket(bucket);
+    let made = match made.clone().set_create_bucket_configuration(place_of(client)).send().await {
+        // Some stores have places with names of their own, and make it where they do without one.
+        Err(error) if code(&error) == Some("InvalidLocationConstraint") => made.send().await,
+        made => made,
+    };
+    match made {
         // Another process was quicker.
         Err(error) if matches!(code(&error), Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => Ok(()),
         Err(error) => Err(failed(error)),
