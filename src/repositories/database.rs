@@ -14,11 +14,16 @@ use sqlx::sqlite::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::RepositoryError;
-use super::pools::{acquire, statement, turn};
+use super::pools::{Lent, acquire, statement, turn};
 use crate::failpoint;
 
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how long without a word the server drops a connection to MySQL, and what is locked by it. A process that is frozen
+/// in a transaction, or whose machine is gone, would hold up all others for the server's own time: eight hours.
+const SILENCE: &str = "SET SESSION wait_timeout = 30";
+/// When a connection that nobody needs is closed: in time before the server does.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
@@ -69,11 +74,14 @@ impl Database {
         let pool = MySqlPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(IDLE_TIMEOUT)
             .after_connect(|connection, _| {
                 // The locking of `chunks::acknowledge` against `uploads::begin_completing` rests on it.
                 Box::pin(async move {
-                    sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(connection).await?;
-                    Ok(())
+                    sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                        .execute(&mut *connection)
+                        .await?;
+                    sqlx::query(SILENCE).execute(connection).await.map(drop)
                 })
             })
             .connect_lazy_with(options.statement_cache_capacity(STATEMENTS));
@@ -145,7 +153,7 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn reader(&self) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(Lent { connection: acquire(pool).await?, waiting: false }),
+            Self::MySql(pool) => Connection::MySql(Lent::new(acquire(pool).await?)),
             Self::Sqlite { readers, .. } => Connection::Sqlite { connection: acquire(readers).await?, _turn: None },
         })
     }
@@ -156,7 +164,7 @@ impl Database {
     /// When none is free in time or the database is away.
     pub async fn writer(&self, durability: Durability) -> Result<Connection, RepositoryError> {
         Ok(match self {
-            Self::MySql(pool) => Connection::MySql(Lent { connection: acquire(pool).await?, waiting: false }),
+            Self::MySql(pool) => Connection::MySql(Lent::new(acquire(pool).await?)),
             Self::Sqlite { full, relaxed, turn: whose, .. } => {
                 let turn = turn(whose).await?;
                 let pool = if durability == Durability::Full { full } else { relaxed };
@@ -204,22 +212,6 @@ pub enum Connection {
         /// Held while the connection may write.
         _turn: Option<OwnedMutexGuard<()>>,
     },
-}
-
-/// A connection to a server, which may say nothing any more.
-pub struct Lent {
-    connection: PoolConnection<MySql>,
-    /// Whether a statement waits for its answer, or has waited too long.
-    waiting: bool,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if self.waiting {
-            // The pool would wait for the answer before it lets others have the connection's place, without an end.
-            self.connection.close_on_drop();
-        }
-    }
 }
 
 /// A transaction that was begun.

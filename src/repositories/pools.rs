@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::error::ErrorKind;
+use sqlx::mysql::MySql;
 use sqlx::pool::{Pool, PoolConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
@@ -54,6 +55,28 @@ pub(super) async fn turn(turn: &Arc<Mutex<()>>) -> Result<OwnedMutexGuard<()>, R
     let _waiting = Held::on(CONNECTIONS_WAITING);
     Ok(observed(Dependency::Database, "turn", async { Ok::<_, sqlx::Error>(Arc::clone(turn).lock_owned().await) })
         .await?)
+}
+
+/// A connection to a server, which may say nothing any more.
+pub struct Lent {
+    pub(super) connection: PoolConnection<MySql>,
+    /// Whether a statement waits for its answer, or has waited too long.
+    pub(super) waiting: bool,
+}
+
+impl Lent {
+    pub(super) fn new(connection: PoolConnection<MySql>) -> Self {
+        Self { connection, waiting: false }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.waiting {
+            // The pool would wait for the answer before it lets others have the connection's place, without an end.
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 /// What is in a pool.

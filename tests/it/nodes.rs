@@ -133,3 +133,20 @@ async fn a_transaction_that_is_dropped_while_it_begins_leaves_nothing_open() {
         assert_eq!(seen, Some(number), "dropped after {moment:?}");
     }
 }
+
+/// It may be stopped, or its machine be suspended or gone, without a word to the database.
+#[tokio::test]
+async fn a_process_that_is_frozen_in_a_transaction_holds_up_the_others_for_a_while_only() {
+    let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;
+    let database = filemanager::repositories::Database::mysql(mysql_options(deployment.mysql_database()), 2);
+    let filemanager::repositories::Database::MySql(pool) = &database else { panic!("not MySQL") };
+    sqlx::raw_sql("CREATE TABLE notes (number BIGINT PRIMARY KEY); INSERT INTO notes VALUES (1)")
+        .execute(pool)
+        .await
+        .unwrap();
+    let mut frozen = pool.acquire().await.unwrap();
+    sqlx::raw_sql("BEGIN; UPDATE notes SET number = 2").execute(&mut *frozen).await.unwrap();
+    // The server itself lets it wait for 50 s.
+    sqlx::query("UPDATE notes SET number = 3").execute(pool).await.unwrap();
+    assert!(sqlx::query("COMMIT").execute(&mut *frozen).await.is_err(), "what was locked is nobody's any more");
+}
