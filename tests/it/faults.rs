@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use rustix::process::Signal;
 
-use crate::support::deployment::{from_services, mysql, mysql_address};
+use crate::support::deployment::{connections_in, from_services, mysql, mysql_address};
 use crate::support::proxy::Proxy;
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
 
@@ -72,12 +72,8 @@ async fn connections_on_which_the_database_falls_silent_make_room_for_others() {
     sqlx::raw_sql("LOCK TABLES users WRITE").execute(&mut other).await.unwrap();
     let stuck = join_all((0..2).map(|_| client.get("/users")));
     let falls_silent = async {
-        let mut watching = mysql(None).await;
-        let sql =
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND state LIKE 'Waiting for table%'";
         eventually("both connections are under way", async || {
-            let (waiting,): (i64,) = sqlx::query_as(sql).bind(name).fetch_one(&mut watching).await.unwrap();
-            (waiting == 2).then_some(())
+            (connections_in("Waiting for table", name).await == 2).then_some(())
         })
         .await;
         gate.hold();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::support::balancer::Balancer;
 use crate::support::client::Answer;
-use crate::support::deployment::{Service, mysql, mysql_address};
+use crate::support::deployment::{Service, connections_in, mysql, mysql_address};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Client, Deployment, bytes, eventually};
 
@@ -149,12 +149,10 @@ async fn a_stop_waits_for_no_database_that_has_fallen_silent() {
         let lock = sqlx::query("DO GET_LOCK(CONCAT('filemanager.', ?), 0)").bind(name);
         lock.execute(&mut migrating).await.unwrap();
         let mut service = Service::spawn(command);
-        let sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND state = 'User lock'";
-        let waiting = eventually("it waits for the one that migrates", async || {
-            let (waiting,): (i64,) = sqlx::query_as(sql).bind(name).fetch_one(&mut migrating).await.unwrap();
-            (waiting > 0).then_some(waiting)
-        });
-        waiting.await;
+        eventually("it waits for the one that migrates", async || {
+            (connections_in("User lock", name).await > 0).then_some(())
+        })
+        .await;
         gate.set(Fault::BlackHole);
         service.signal(Signal::TERM);
         assert_eq!(service.ended().await.code(), Some(0));

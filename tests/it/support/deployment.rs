@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use sqlx::Connection;
+use sqlx::mysql::MySqlRow;
+use sqlx::{Connection, Row};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -196,6 +197,18 @@ pub fn mysql_options(database: Option<&str>) -> sqlx::mysql::MySqlConnectOptions
 /// A connection to the MySQL server of the tests.
 pub async fn mysql(database: Option<&str>) -> sqlx::MySqlConnection {
     sqlx::MySqlConnection::connect_with(&mysql_options(database)).await.expect("the MySQL server of the tests answers")
+}
+
+/// How many connections to a database of the tests are in a state that begins like this.
+pub async fn connections_in(state: &str, database: &str) -> usize {
+    let mut watching = mysql(None).await;
+    // The tables that tell the same cannot show every statement on every server.
+    let connections = sqlx::raw_sql("SHOW PROCESSLIST").fetch_all(&mut watching).await.expect("connections");
+    let is_in = |row: &MySqlRow| {
+        let text = |column: &str| row.get::<Option<String>, _>(column).unwrap_or_default();
+        text("db") == database && text("State").starts_with(state)
+    };
+    connections.iter().filter(|row| is_in(row)).count()
 }
 
 /// A process that runs until it is dropped.
