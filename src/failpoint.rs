@@ -36,10 +36,15 @@ mod unarmed {
 mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::{env, fs};
+    use std::time::Duration;
+    use std::{env, fs, thread};
 
     use chrono::TimeDelta;
     use rustix::process::{Signal, getpid, kill_process};
+
+    /// A stop is taken by whichever thread the kernel chooses, and on a busy machine this one would go on for a while: into
+    /// a transaction, or to the end of its job.
+    const UNTIL_STOPPED: Duration = Duration::from_secs(1);
 
     /// `name@n=kill`: what happens when the process gets to `name` for the n-th time.
     struct Point {
@@ -72,8 +77,11 @@ mod armed {
         }
         tracing::warn!(name, "failpoint");
         match point.signal {
-            // It cannot fail: the process is its own.
-            Some(signal) => drop(kill_process(getpid(), signal)),
+            Some(signal) => {
+                // It cannot fail: the process is its own.
+                let _ = kill_process(getpid(), signal);
+                thread::sleep(UNTIL_STOPPED);
+            }
             None => panic!("failpoint {name}"),
         }
     }
