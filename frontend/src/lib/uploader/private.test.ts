@@ -75,26 +75,12 @@ describe("a person who cancels what is a file already", () => {
     expect(tab.snapshot().uploads).toEqual([]);
   });
 
-  it("tries to delete it again", async () => {
+  it.each<Call>(["complete", "outcome"])("tries again to delete what may be one, cut off after %s", async (call) => {
     const browser = new FakeBrowser();
     const tab = browser.tab();
     tab.add([publicFile(textFile("notes.txt", CONTENT))]);
-    await browser.clock.until(() => browser.server.calls.includes("outcome"));
-    browser.server.fate = () => "lostBefore";
-    await Promise.all([tab.cancel(only(tab).id), browser.clock.pass(100)]);
-    expect(only(tab).problem).toEqual({ kind: "notDeleted" });
-    browser.server.fate = () => "done";
-    tab.retry(only(tab).id);
-    await browser.clock.pass(100);
-    expect([tab.snapshot().uploads, browser.server.files.size]).toEqual([[], 0]);
-  });
-
-  it("is told that it may be one when the server cannot be asked", async () => {
-    const browser = new FakeBrowser();
-    const tab = browser.tab();
-    tab.add([publicFile(textFile("notes.txt", CONTENT))]);
-    browser.server.fate = (call) => (call === "complete" ? "lostAfter" : "done");
-    await browser.clock.until(() => browser.server.files.size === 1);
+    browser.server.fate = (asked) => (asked === call ? "lostAfter" : "done");
+    await browser.clock.until(() => browser.server.calls.includes(call) && browser.server.files.size === 1);
     browser.server.fate = () => "lostBefore";
     await Promise.all([tab.cancel(only(tab).id), browser.clock.pass(100)]);
     expect(only(tab).problem).toEqual({ kind: "notDeleted" });
