@@ -14,7 +14,7 @@ static WORK: [u8; 64 * 1024] = [0x5A; 64 * 1024];
 const TRIES: usize = 5;
 
 /// Microseconds that a fixed piece of work takes, the fastest of a few tries: waiting for a core does not count.
-pub fn work_micros() -> f64 {
+fn work_micros() -> f64 {
     let tries = (0..TRIES).map(|_| {
         let begun = Instant::now();
         black_box(Sha256::digest(black_box(&WORK)));
@@ -24,7 +24,7 @@ pub fn work_micros() -> f64 {
 }
 
 /// Seconds of CPU, of all cores, that the machine's host gave to others since it started, as proc(5) says.
-pub fn stolen_seconds() -> Result<f64> {
+fn stolen_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/stat").context("the kernel's own counts cannot be read")?;
     let steal = stat.lines().next().and_then(|line| line.split_whitespace().nth(8));
     let ticks: u32 = steal.and_then(|ticks| ticks.parse().ok()).context("the kernel does not count what is stolen")?;
