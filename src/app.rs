@@ -182,6 +182,7 @@ impl App {
                 self.ports.clone(),
                 announcer.clone(),
                 self.config.uploads.content_check,
+                self.tasks.clone(),
             ),
             owners: OwnerService::new(self.ports.clone(), announcer),
             events: EventService::new(self.ports.database.clone(), files.clone()),

@@ -13,11 +13,13 @@ const DONE: &str = "done";
 const AGAIN: &str = "again";
 const FAILED: &str = "failed";
 const LOST: &str = "lost";
+/// For good too, but by the caller's fault: nobody need look.
+const REFUSED: &str = "refused";
 
 /// Shows every ending from the start, with none yet, because a counter that appears with its first failure has not grown.
 pub(super) fn show_all_kinds() {
     for kind in NAMES {
-        for outcome in [DONE, AGAIN, FAILED, LOST] {
+        for outcome in [DONE, AGAIN, FAILED, LOST, REFUSED] {
             let _ = histogram!(JOB_SECONDS, "kind" => kind, "outcome" => outcome);
         }
         for reason in Reason::ALL {
@@ -41,13 +43,18 @@ impl Running {
 
     /// Records how it ended, with its own outcome if it came to one.
     pub(super) fn end(mut self, written: &Written, outcome: Option<&JobOutcome>) {
+        let cause = match outcome {
+            Some(JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. }) => Some(cause),
+            _ => None,
+        };
         self.outcome = match written {
             Written::Done(_) => DONE,
             Written::Again(_) | Written::HandedBack => AGAIN,
+            Written::Failed if cause.is_some_and(|cause| cause.reason == Reason::Caller) => REFUSED,
             Written::Failed => FAILED,
             Written::Lost => LOST,
         };
-        if let Some(JobOutcome::Retry(cause) | JobOutcome::Insist(cause) | JobOutcome::Fail { cause, .. }) = outcome {
+        if let Some(cause) = cause {
             counter!(JOB_FAILURES, "kind" => self.kind, "reason" => cause.reason.name()).increment(1);
         }
     }

@@ -89,6 +89,18 @@ pub async fn find(session: &mut impl Session, id: UploadId) -> Result<Option<Upl
     row.map(Upload::try_from).transpose()
 }
 
+/// The largest chunk size of all uploads that take chunks, if there are any.
+///
+/// # Errors
+/// Those of the database.
+pub async fn largest_chunk_size(
+    session: &mut impl Session,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, RepositoryError> {
+    let sql = "SELECT MAX(chunk_size) FROM uploads WHERE state = 'open' AND expires_at > ?";
+    Ok(on!(session, c => sqlx::query_scalar(sql).bind(now).fetch_one(c).await)?)
+}
+
 /// Gives the upload the store's name for its gathering unless it has one; whether it was this call's.
 ///
 /// # Errors

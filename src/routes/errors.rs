@@ -76,6 +76,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "Not found!")
     }
 
+    /// What is there has no such method.
+    #[must_use]
+    pub fn wrong_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed!")
+    }
+
     /// The caller shows nothing by which it could be known, or nothing that is valid.
     #[must_use]
     pub fn unauthorized() -> Self {
@@ -172,7 +178,7 @@ impl From<Failure> for ApiError {
             | Failure::Busy => Self::unavailable(cause),
             Failure::Storage(StorageError::Body(error)) => error.into(),
             Failure::Database(RepositoryError::Violation(_) | RepositoryError::Unexpected(_))
-            | Failure::Storage(StorageError::NotFound(_) | StorageError::Damaged(_))
+            | Failure::Storage(StorageError::NotFound(_) | StorageError::Lost(_) | StorageError::Damaged(_))
             | Failure::Broken(_) => Self::internal(cause),
         }
     }

@@ -1,8 +1,10 @@
 //! What the jobs do with an upload's bytes: make one object of them, and remove what is left over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
+use tokio::time::sleep;
 
 use super::Ports;
 use super::cause::Cause;
@@ -24,6 +26,8 @@ use crate::storage::{Assembly, Gathering, StorageError};
 /// Up to this attempt what looks like damage may be the work of the worker that had the job before: one that has lost its
 /// lease needs a moment to notice.
 const DOUBTFUL_ATTEMPTS: i64 = 3;
+/// The pause before a store is asked again that told of another object than was made.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// What an upload that is over has in the store.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl AssemblyService {
                 JobOutcome::Retry(error.into())
             }
             Err(Unproven::Storage(error)) => outcome_of(&error),
-            Err(Unproven::Missing) => JobOutcome::Retry(Cause::other("the object is not there after it was made")),
+            Err(unproven @ Unproven::Missing) => JobOutcome::Retry(unproven.cause()),
             Err(refuted @ (Unproven::Refuted { .. } | Unproven::OtherType { .. })) => {
                 self.refuse(&file, &upload, &chunks, &refuted).await
             }
@@ -94,7 +98,15 @@ impl AssemblyService {
         failpoint::reach("assemble.begun");
         let made = self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
         failpoint::reach("assemble.made");
-        let crc = proof::prove(&self.ports.storage, file, made).await?;
+        let is_told = made.is_none();
+        let crc = match proof::prove(&self.ports.storage, file, made).await {
+            // One wrong answer of a store, or of a cache before it, must not be the end of what was acknowledged.
+            Err(Unproven::Refuted { claim: false, .. }) if is_told => {
+                sleep(SECOND_LOOK).await;
+                proof::prove(&self.ports.storage, file, None).await?
+            }
+            proven => proven?,
+        };
         self.look(file).await?;
         Ok(crc)
     }
@@ -132,7 +144,7 @@ impl AssemblyService {
             self.ports.storage.discard(&gathering(upload), chunks, None).await
         };
         match removed.await {
-            Ok(()) => fail(refuted.sentence(), Cause::data(refuted.to_string())),
+            Ok(()) => fail(refuted.sentence(), refuted.cause()),
             Err(error) => JobOutcome::Retry(error.into()),
         }
     }
@@ -213,7 +225,7 @@ fn fail(sentence: &str, cause: Cause) -> JobOutcome {
 /// Whether another attempt can help.
 fn outcome_of(error: &StorageError) -> JobOutcome {
     match error {
-        StorageError::NotFound(_) | StorageError::Damaged(_) => fail(DAMAGED, error.into()),
+        StorageError::NotFound(_) | StorageError::Lost(_) | StorageError::Damaged(_) => fail(DAMAGED, error.into()),
         // A refusal too: keys are changed, rights are mended.
         StorageError::Refused(_) | StorageError::Full(_) | StorageError::Unavailable(_) | StorageError::Body(_) => {
             JobOutcome::Retry(error.into())

@@ -25,14 +25,16 @@ pub enum Reason {
     Database,
     /// The bytes are not what they should be.
     Data,
+    /// The bytes are what was sent, but not what the caller says of them.
+    Caller,
     /// Something else.
     Other,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 6] =
-        [Self::Store, Self::StoreFull, Self::StoreRefused, Self::Database, Self::Data, Self::Other];
+    pub const ALL: [Self; 7] =
+        [Self::Store, Self::StoreFull, Self::StoreRefused, Self::Database, Self::Data, Self::Caller, Self::Other];
 
     /// Its name in labels.
     #[must_use]
@@ -43,6 +45,7 @@ impl Reason {
             Self::StoreRefused => "store_refused",
             Self::Database => "database",
             Self::Data => "data",
+            Self::Caller => "caller",
             Self::Other => "other",
         }
     }
@@ -53,11 +56,6 @@ impl Cause {
     pub fn other(text: impl Into<String>) -> Self {
         Self { text: text.into(), reason: Reason::Other }
     }
-
-    /// Bytes that are not what they should be.
-    pub fn data(text: impl Into<String>) -> Self {
-        Self { text: text.into(), reason: Reason::Data }
-    }
 }
 
 impl From<&StorageError> for Cause {
@@ -66,7 +64,7 @@ impl From<&StorageError> for Cause {
             StorageError::Unavailable(_) | StorageError::Body(_) => Reason::Store,
             StorageError::Full(_) => Reason::StoreFull,
             StorageError::Refused(_) => Reason::StoreRefused,
-            StorageError::NotFound(_) | StorageError::Damaged(_) => Reason::Data,
+            StorageError::NotFound(_) | StorageError::Lost(_) | StorageError::Damaged(_) => Reason::Data,
         };
         Self { text: error.to_string(), reason }
     }

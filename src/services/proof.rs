@@ -5,6 +5,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use futures::TryStreamExt;
 use sha2::{Digest as _, Sha256};
 
+use super::cause::{Cause, Reason};
 use crate::domain::file::File;
 use crate::domain::{Checksum, FoundType};
 use crate::storage::{ObjectStat, SharedStorage, StorageError};
@@ -18,7 +19,7 @@ const MISMATCH: &str = "The file does not have the checksum that was sent with i
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unproven {
     /// It is not there.
-    #[error("the object is not there")]
+    #[error("the object is not there after it was made")]
     Missing,
     /// It is something else.
     #[error("{what} is {found} instead of {expected}")]
@@ -44,6 +45,21 @@ pub(super) enum Unproven {
 }
 
 impl Unproven {
+    /// What was to blame: the caller, where the bytes are not what it says of them.
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Missing => Reason::Other,
+            Self::Refuted { claim: true, .. } | Self::OtherType { .. } => Reason::Caller,
+            Self::Refuted { .. } => Reason::Data,
+            Self::Storage(error) => Cause::from(error).reason,
+        }
+    }
+
+    /// For the operator.
+    pub(super) fn cause(&self) -> Cause {
+        Cause { text: self.to_string(), reason: self.reason() }
+    }
+
     /// For a person.
     pub(super) fn sentence(&self) -> &'static str {
         match self {

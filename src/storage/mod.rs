@@ -34,6 +34,9 @@ pub enum StorageError {
     /// The store refuses, and will again: credentials, rights, a bucket's name.
     #[error("the store refuses: {0}")]
     Refused(String),
+    /// What was gathered of an upload is gone: it was given up, or somebody else removes what is not finished.
+    #[error("the store has lost {0}")]
+    Lost(String),
     /// What is stored is not what was acknowledged.
     #[error("the stored bytes are not the ones that were acknowledged: {0}")]
     Damaged(String),
@@ -130,6 +133,9 @@ pub trait Storage: Send + Sync + 'static {
         contested: bool,
     ) -> Result<String, StorageError>;
 
+    /// Gives back what a failed [`Storage::put_chunk`] left of this chunk, which nobody else may be writing or have written.
+    async fn free_chunk(&self, gathering: &Gathering, index: ChunkIndex) -> Result<(), StorageError>;
+
     /// A URL by which a client sends this chunk of `size` bytes, no more and no fewer, past the service, for so long, if
     /// the store takes chunks from clients. [`Storage::begin`] was called before.
     async fn signed_chunk_link(
@@ -196,8 +202,9 @@ pub trait Storage: Send + Sync + 'static {
         options: &LinkOptions,
     ) -> Result<Option<String>, StorageError>;
 
-    /// Whether strangers can read a finished object in the public bucket without a signature.
-    async fn public_objects_are_open(&self) -> bool;
+    /// Whether strangers may be able to read a finished object in the public bucket without a signature: so it counts as
+    /// long as it is not known.
+    fn public_objects_may_be_open(&self) -> bool;
 }
 
 /// The configured store.

@@ -26,8 +26,8 @@ impl ObservedStorage {
 
 impl Fault for StorageError {
     fn is_fault(&self) -> bool {
-        // What is not there may have been deleted, and a body that breaks off is its sender's.
-        !matches!(self, Self::NotFound(_) | Self::Body(_))
+        // What is not there may have been deleted or given up, and a body that breaks off is its sender's.
+        !matches!(self, Self::NotFound(_) | Self::Lost(_) | Self::Body(_))
     }
 }
 
@@ -80,6 +80,10 @@ impl Storage for ObservedStorage {
         contested: bool,
     ) -> Result<String, StorageError> {
         seen("put_chunk", self.0.put_chunk(gathering, index, body, contested)).await
+    }
+
+    async fn free_chunk(&self, gathering: &Gathering, index: ChunkIndex) -> Result<(), StorageError> {
+        self.0.free_chunk(gathering, index).await
     }
 
     // Links are signed without a call.
@@ -164,7 +168,7 @@ impl Storage for ObservedStorage {
         self.0.signed_link(location, options).await
     }
 
-    async fn public_objects_are_open(&self) -> bool {
-        self.0.public_objects_are_open().await
+    fn public_objects_may_be_open(&self) -> bool {
+        self.0.public_objects_may_be_open()
     }
 }

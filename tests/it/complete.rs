@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::sync::oneshot;
 
 use crate::support::client::Answer;
-use crate::support::deployment::mysql;
+use crate::support::deployment::{connections_in, mysql};
 use crate::support::{Database, Deployment, Queue, Store, bytes, eventually};
 
 async fn a_hundred_completes_make_one_file_and_one_job(database: Database) {
@@ -139,4 +139,32 @@ async fn completing_again_opens_no_private_file_to_who_does_not_know_its_credent
         let opened = client.http.get(link).header("x-file-credential", credential).send().await.unwrap();
         assert_eq!(opened.bytes().await.unwrap(), "secret");
     }
+}
+
+#[tokio::test]
+async fn a_complete_whose_caller_leaves_comes_to_its_end() {
+    // Nobody but the complete itself announces the job in time.
+    let deployment = Deployment::full().await.set("JOB_SWEEP_INTERVAL", "600");
+    let services = deployment.start().await;
+    let client = services[0].client();
+    let user = client.user("Ada").await;
+    let upload = client.init(&[("user_id", &user)]).await;
+    client.chunk(&upload, 0, b"abc").await.data();
+    let name = deployment.mysql_database().unwrap();
+    let mut other = mysql(Some(name)).await;
+    sqlx::raw_sql("LOCK TABLES uploads WRITE").execute(&mut other).await.unwrap();
+    let is_waiting = eventually("the complete waits for the table", async || {
+        (connections_in("Waiting for table", name).await > 0).then_some(())
+    });
+    tokio::select! {
+        answer = client.complete(&upload, 1, 3, &[]) => panic!("{answer:?}"),
+        () = is_waiting => {}
+    }
+    drop(other);
+    let list = format!("/file/all?user_id={user}");
+    eventually("the file is stored", async || {
+        let files = client.get(&list).await.data();
+        (files[0]["status"] == "SUCCESS").then_some(())
+    })
+    .await;
 }

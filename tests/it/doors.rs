@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Client, Database, Deployment, Queue, Store, bytes, eventually};
+use crate::support::{Client, Database, Deployment, Queue, Store, bytes, eventually, s3};
 
 const MIB: usize = 1024 * 1024;
 const UNKNOWN: &str = "f28a2047-2409-4a88-af3b-227038f6c81c";
@@ -231,4 +231,19 @@ async fn all_doors_lead_to_one_file() {
         let file = client.complete(&upload, 6, size, &[]).await.data();
         assert!(client.download(&file, None).await == content);
     }
+}
+
+/// As a store does by a rule of its own for what is not finished.
+#[tokio::test]
+async fn an_upload_whose_parts_the_store_has_thrown_away_is_begun_anew() {
+    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let upload = client.init(&[("file_extension", "txt"), ("visibility", "private")]).await;
+    client.chunk(&upload, 0, &bytes(5 * MIB, 1)).await.data();
+    let (store, key) = (s3::client().await, format!("{upload}.txt"));
+    let begun = store.list_multipart_uploads().bucket("private").prefix(&key).send().await.unwrap();
+    let id = begun.uploads()[0].upload_id().unwrap();
+    store.abort_multipart_upload().bucket("private").key(&key).upload_id(id).send().await.unwrap();
+    assert_eq!(client.chunk(&upload, 1, &bytes(5 * MIB, 2)).await.error(), no_upload());
 }

@@ -14,6 +14,7 @@ use filemanager::storage::s3::S3Storage;
 use filemanager::storage::{Assembly, Gathering, LinkOptions, SharedStorage, StorageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{bytes, s3};
@@ -154,7 +155,37 @@ async fn a_body_that_breaks_is_no_chunk_and_the_next_one_is(store: &SharedStorag
         let body = Body::sized(size as u64, blocks);
         let index = ChunkIndex::try_from(0).unwrap();
         assert!(store.put_chunk(&fixture.gathering, index, body, false).await.is_err());
+        store.free_chunk(&fixture.gathering, index).await.unwrap();
         fixture.put_when(bytes(size, 1), true).await;
+        let location = fixture.assemble(Visibility::Public, false).await;
+        assert!(read(store, &location).await == fixture.content);
+    }
+}
+
+/// Of two that write the same chunk, the first fails when the second's is acknowledged already.
+async fn one_that_fails_late_takes_nothing_from_its_successor(store: &SharedStorage) {
+    for size in [100, 8 * MIB] {
+        let mut fixture = Fixture::new(store, Some(Visibility::Public));
+        let begun = store.begin(&fixture.gathering.target, None).await.unwrap();
+        fixture.gathering.storage_upload_id = Some(begun);
+        let (reach, reached) = oneshot::channel();
+        let (fail, failed) = oneshot::channel::<()>();
+        let half = stream::iter([Ok(Bytes::from(bytes(size / 2, 9)))]);
+        // Asked for when the first half is written.
+        let rest = stream::once(async move {
+            let _ = reach.send(());
+            let _ = failed.await;
+            Err(BodyError::Disconnected)
+        });
+        let body = Body::sized(size as u64, half.chain(rest).boxed());
+        let (gathering, index) = (fixture.gathering.clone(), ChunkIndex::try_from(0).unwrap());
+        let first = store.put_chunk(&gathering, index, body, false);
+        let second = async {
+            reached.await.unwrap();
+            fixture.put_when(bytes(size, 1), true).await;
+            fail.send(()).unwrap();
+        };
+        assert!(tokio::join!(first, second).0.is_err());
         let location = fixture.assemble(Visibility::Public, false).await;
         assert!(read(store, &location).await == fixture.content);
     }
@@ -269,6 +300,7 @@ async fn the_contract(store: SharedStorage) {
     store.probe().await.unwrap();
     every_layout_is_assembled_and_may_be_again(&store).await;
     a_body_that_breaks_is_no_chunk_and_the_next_one_is(&store).await;
+    one_that_fails_late_takes_nothing_from_its_successor(&store).await;
     objects_are_read_in_ranges_told_of_and_deleted(&store).await;
     what_is_missing_is_damage_and_no_object(&store).await;
     what_nobody_acknowledged_goes_with_an_upload_that_is_given_up(&store).await;

@@ -3,6 +3,7 @@
 use crc_fast::{CrcAlgorithm, checksum_combine};
 
 use super::{Completion, CompletionError};
+use crate::config::ContentCheck;
 use crate::domain::chunk::{StoredChunk, in_ranges};
 use crate::domain::file::{File, FileStatus};
 use crate::domain::found_type::{FoundType, HEAD};
@@ -38,34 +39,22 @@ fn found_type(chunks: &[StoredChunk]) -> Option<FoundType> {
     first.found.clone().filter(|_| tells)
 }
 
-/// The file that these chunks make, or what does not fit.
+/// The file that these chunks make, if the caller may have such a file.
 pub(super) fn file_of(
     caller: &Caller,
     completion: &Completion,
     upload: &Upload,
     chunks: &[StoredChunk],
-    public_objects_are_open: bool,
 ) -> Result<File, CompletionError> {
-    check_chunks(completion, chunks).map_err(CompletionError::Invalid)?;
     let hints = &upload.hints;
     let credential = completion.credential.clone().or_else(|| hints.credential.clone());
     let visibility = Visibility::of_credential(credential.is_some());
-    if visibility == Visibility::Public && hints.visibility == Some(Visibility::Private) {
-        let message = "field required, because the upload was initialized as private";
-        return Err(CompletionError::Invalid(invalid_field("credential", message)));
-    }
     let user_id = completion.user_id.or(hints.user_id);
     let appointment_id = completion.appointment_id.or(hints.appointment_id);
     let (size, extension) = (Some(completion.total_size), Some(completion.file_extension));
     let intended = Intended { size, extension, user_id, appointment_id, visibility: Some(visibility) };
     caller.check(&intended).map_err(CompletionError::NotAllowed)?;
     let location = ObjectLocation::of_file(upload.id, completion.file_extension, visibility);
-    // Parts that lie in a bucket that strangers read can only be completed there: refused while nothing is lost.
-    let gathered_in_public = upload.target.bucket == Visibility::Public && upload.storage_upload_id.is_some();
-    if visibility == Visibility::Private && gathered_in_public && public_objects_are_open {
-        let message = "the upload was initialized as public and cannot become private: initialize another one";
-        return Err(CompletionError::Invalid(invalid_field("credential", message)));
-    }
     Ok(File {
         id: FileId::random(),
         tenant: upload.tenant.clone(),
@@ -86,6 +75,35 @@ pub(super) fn file_of(
         appointment_id,
         created_at: now(),
     })
+}
+
+/// What of the file fits neither the chunks nor what init was told.
+pub(super) fn misfits(
+    completion: &Completion,
+    upload: &Upload,
+    file: &File,
+    chunks: &[StoredChunk],
+    check: ContentCheck,
+    public_objects_may_be_open: bool,
+) -> Vec<FieldError> {
+    let mut errors = check_chunks(completion, chunks).err().unwrap_or_default();
+    let visibility = file.location.bucket;
+    if visibility == Visibility::Public && upload.hints.visibility == Some(Visibility::Private) {
+        errors.extend(invalid_field("credential", "field required, because the upload was initialized as private"));
+    }
+    // Parts that lie in a bucket that strangers read can only be completed there: refused while nothing is lost.
+    let gathered_in_public = upload.target.bucket == Visibility::Public && upload.storage_upload_id.is_some();
+    if visibility == Visibility::Private && gathered_in_public && public_objects_may_be_open {
+        let message = "the upload was initialized as public and cannot become private: initialize another one";
+        errors.extend(invalid_field("credential", message));
+    }
+    if let Some(found) = &file.found_type
+        && check == ContentCheck::Reject
+        && !found.fits(completion.file_extension, &file.content_type)
+    {
+        errors.extend(invalid_field("file_extension", format!("the file's first bytes are those of {found}")));
+    }
+    errors
 }
 
 fn check_chunks(completion: &Completion, chunks: &[StoredChunk]) -> Result<(), Vec<FieldError>> {

@@ -2,7 +2,10 @@
 
 mod checks;
 
-use self::checks::{file_of, with_sent};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use self::checks::{file_of, misfits, with_sent};
 use super::ledger::Announcer;
 use super::uploads::direct;
 use super::{Failure, FieldError, Ports, invalid_field};
@@ -106,13 +109,14 @@ pub struct CompletionService {
     ports: Ports,
     announcer: Announcer,
     check: ContentCheck,
+    tasks: TaskTracker,
 }
 
 impl CompletionService {
-    /// A service on these ports.
+    /// A service on these ports. What is being recorded is tracked by `tasks`, so that a stop waits for it.
     #[must_use]
-    pub fn new(ports: Ports, announcer: Announcer, check: ContentCheck) -> Self {
-        Self { ports, announcer, check }
+    pub fn new(ports: Ports, announcer: Announcer, check: ContentCheck, tasks: TaskTracker) -> Self {
+        Self { ports, announcer, check, tasks }
     }
 
     /// Records the file and its job and announces the job. The same upload gives the same file, however often
@@ -121,6 +125,20 @@ impl CompletionService {
     /// # Errors
     /// See [`CompletionError`]; nothing has changed then.
     pub async fn complete(
+        &self,
+        caller: &Caller,
+        completion: Completion,
+        trace_id: &str,
+    ) -> Result<Completed, CompletionError> {
+        // A task of its own, because a request that is cut off is dropped at any point, and a file that is recorded must
+        // be announced.
+        let (service, caller, trace_id) = (self.clone(), caller.clone(), trace_id.to_owned());
+        let completing = async move { service.complete_to_the_end(&caller, completion, &trace_id).await };
+        let completing = self.tasks.spawn(completing.in_current_span());
+        completing.await.map_err(|error| CompletionError::Failed(Failure::Broken(error.to_string())))?
+    }
+
+    async fn complete_to_the_end(
         &self,
         caller: &Caller,
         completion: Completion,
@@ -162,7 +180,7 @@ impl CompletionService {
         trace_id: &str,
         sent: Option<&[StoredChunk]>,
     ) -> Result<Outcome, CompletionError> {
-        let open = self.ports.storage.public_objects_are_open().await;
+        let open = self.ports.storage.public_objects_may_be_open();
         let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, completion, trace_id, open, sent, self.check));
         match recorded {
             Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::FileOfUpload)))) => {
@@ -225,7 +243,7 @@ async fn record(
     caller: &Caller,
     completion: &Completion,
     trace_id: &str,
-    public_objects_are_open: bool,
+    public_objects_may_be_open: bool,
     sent: Option<&[StoredChunk]>,
     check: ContentCheck,
 ) -> Result<Outcome, CompletionError> {
@@ -249,21 +267,15 @@ async fn record(
     if !adopted.is_empty() {
         chunks::adopt(tx, id, &adopted).await?;
     }
-    let file = file_of(caller, completion, &upload, &chunks, public_objects_are_open)?;
+    let file = file_of(caller, completion, &upload, &chunks)?;
+    let mut wrong = misfits(completion, &upload, &file, &chunks, check, public_objects_may_be_open);
+    wrong.extend(unknown_owners(tx, caller, &file.tenant, file.user_id, file.appointment_id).await?);
+    if !wrong.is_empty() {
+        return Err(CompletionError::Invalid(wrong));
+    }
     // A store may lay the bytes of one that is too many into the object that is about to be made.
     if reserved.iter().any(|index| index.get() >= completion.total_chunks) {
         return Err(CompletionError::Failed(Failure::Busy));
-    }
-    if let Some(found) = &file.found_type
-        && check == ContentCheck::Reject
-        && !found.fits(completion.file_extension, &file.content_type)
-    {
-        let message = format!("the file's first bytes are those of {found}");
-        return Err(CompletionError::Invalid(invalid_field("file_extension", message)));
-    }
-    let unknown = unknown_owners(tx, caller, &file.tenant, file.user_id, file.appointment_id).await?;
-    if !unknown.is_empty() {
-        return Err(CompletionError::Invalid(unknown));
     }
     failpoint::reach("complete.checked");
     files::insert(tx, &file).await?;

@@ -34,7 +34,7 @@ struct State {
 }
 
 impl Reading {
-    fn new(with_sha256: bool, reserved_for: Duration) -> Self {
+    fn new(with_sha256: bool, reserved_until: Instant) -> Self {
         Self(Arc::new(Mutex::new(State {
             crc: Digest::new(CrcAlgorithm::Crc64Nvme),
             sha256: with_sha256.then(Sha256::new),
@@ -43,7 +43,7 @@ impl Reading {
             head_wanted: 0,
             ended: false,
             failure: None,
-            reserved_until: Instant::now() + reserved_for,
+            reserved_until,
             idle_since: Some(Instant::now()),
         })))
     }
@@ -78,9 +78,9 @@ impl Reading {
         self.with(|state| state.failure.take())
     }
 
-    /// The reservation lasts this long from now on.
-    pub(super) fn prolong(&self, reserved_for: Duration) {
-        self.with(|state| state.reserved_until = Instant::now() + reserved_for);
+    /// The reservation lasts until then.
+    pub(super) fn prolong(&self, reserved_until: Instant) {
+        self.with(|state| state.reserved_until = reserved_until);
     }
 
     /// The same body again, which has passed the watch on its way to a temporary file: that it is read from there is a sign
@@ -109,14 +109,14 @@ struct Meter {
     done: bool,
 }
 
-/// Puts a body under watch. It may have `limit` bytes, and must have this SHA-256 if one is given.
+/// Puts a body under watch. It may have `limit` bytes until `reserved_until`, and must have this SHA-256 if one is given.
 pub(super) fn watch(
     body: Body,
     limit: u64,
     expected_sha256: Option<[u8; 32]>,
-    reserved_for: Duration,
+    reserved_until: Instant,
 ) -> (Body, Reading) {
-    let reading = Reading::new(expected_sha256.is_some(), reserved_for);
+    let reading = Reading::new(expected_sha256.is_some(), reserved_until);
     let meter = Meter {
         blocks: body.blocks,
         held: None,
@@ -172,11 +172,7 @@ impl Meter {
             }
             Err(error) => {
                 self.done = true;
-                // The store must know this one from others: what it writes now may be somebody else's already.
-                let told = match error {
-                    BodyError::ReservationLost => BodyError::ReservationLost,
-                    ref other => std::io::Error::other(other.to_string()).into(),
-                };
+                let told = std::io::Error::other(error.to_string()).into();
                 self.reading.with(|state| state.failure = Some(error));
                 Some(Err(told))
             }
@@ -211,7 +207,9 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_mins(1);
+    fn later() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
 
     fn body(blocks: &[&'static [u8]], length: Option<u64>) -> Body {
         let blocks: Vec<_> = blocks.iter().map(|block| Ok(Bytes::from_static(block))).collect();
@@ -220,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_passes_unchanged_and_leaves_its_fingerprint() {
-        let (watched, reading) = watch(body(&[b"hello ", b"world"], Some(11)), 11, None, MINUTE);
+        let (watched, reading) = watch(body(&[b"hello ", b"world"], Some(11)), 11, None, later());
         let blocks: Vec<Bytes> = watched.blocks.try_collect().await.unwrap();
         assert_eq!(blocks.concat(), b"hello world");
         let crc = crc_fast::checksum(CrcAlgorithm::Crc64Nvme, b"hello world");
@@ -229,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_block_is_not_handed_on_before_the_body_has_ended_well() {
-        let (mut watched, reading) = watch(body(&[b"all but ", b"the end"], Some(99)), 99, None, MINUTE);
+        let (mut watched, reading) = watch(body(&[b"all but ", b"the end"], Some(99)), 99, None, later());
         assert_eq!(watched.blocks.try_next().await.unwrap().unwrap(), "all but ");
         assert!(watched.blocks.try_next().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::Malformed(_))));
@@ -239,10 +237,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_with_another_digest_is_kept_from_the_store() {
         let right = <[u8; 32]>::from(Sha256::digest(b"hello world"));
-        let (watched, reading) = watch(body(&[b"hello ", b"world"], None), 11, Some(right), MINUTE);
+        let (watched, reading) = watch(body(&[b"hello ", b"world"], None), 11, Some(right), later());
         assert_eq!(watched.blocks.try_collect::<Vec<_>>().await.unwrap().concat(), b"hello world");
         assert!(reading.fingerprint().is_some());
-        let (mut watched, reading) = watch(body(&[b"hello ", b"World"], None), 11, Some(right), MINUTE);
+        let (mut watched, reading) = watch(body(&[b"hello ", b"World"], None), 11, Some(right), later());
         assert_eq!(watched.blocks.try_next().await.unwrap().unwrap(), "hello ");
         assert!(watched.blocks.try_next().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::OtherDigest)));
@@ -251,11 +249,11 @@ mod tests {
 
     #[tokio::test]
     async fn reading_stops_at_the_limit_and_when_the_reservation_is_over() {
-        let (watched, reading) = watch(body(&[b"123", b"456"], None), 5, None, MINUTE);
+        let (watched, reading) = watch(body(&[b"123", b"456"], None), 5, None, later());
         assert!(watched.blocks.try_collect::<Vec<_>>().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::TooLong { limit: 5 })));
 
-        let (watched, reading) = watch(body(&[b"123"], None), 5, None, Duration::ZERO);
+        let (watched, reading) = watch(body(&[b"123"], None), 5, None, Instant::now());
         assert!(watched.blocks.try_collect::<Vec<_>>().await.is_err());
         assert!(matches!(reading.take_failure(), Some(BodyError::ReservationLost)));
     }

@@ -91,6 +91,8 @@ impl From<StorageError> for UploadError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Body(error) => Self::Body(error),
+            // Given up meanwhile, or lost: its client can only begin another one.
+            StorageError::Lost(_) => Self::NotFound,
             error => Self::Failed(error.into()),
         }
     }
@@ -194,6 +196,15 @@ impl UploadService {
         // be given back.
         let writing = self.tasks.spawn(writer.write(chunk.body).instrument(tracing::Span::current()));
         writing.await.map_err(|error| UploadError::Failed(Failure::Broken(error.to_string())))?
+    }
+
+    /// How large a chunk may be at the most of which it is not known yet of which upload it is: as large as one of any.
+    ///
+    /// # Errors
+    /// [`Failure`] when the database is away.
+    pub async fn largest_chunk_size(&self) -> Result<i64, Failure> {
+        let granted = uploads::largest_chunk_size(&mut self.ports.database.reader().await?, now()).await?;
+        Ok(granted.unwrap_or_default().max(self.config.max_chunk_size))
     }
 
     /// An upload that takes chunks. It lives on from now, because its client does.

@@ -47,6 +47,8 @@ pub(super) struct ChunkWriter {
     id: Uuid,
     /// Whether a part of ours that failed, or of a writer before us that went away, may still come to the store.
     contested: bool,
+    /// Until when the reservation is good without another word.
+    reserved_until: Instant,
 }
 
 impl ChunkWriter {
@@ -62,7 +64,20 @@ impl ChunkWriter {
         let sha256 = chunk.sha256;
         let looks = index.get() == 0 && check != ContentCheck::Off;
         let id = Uuid::new_v4();
-        Self { ports, upload, index, declared_size, bound, room: None, sha256, looks, id, contested: false }
+        let reserved_until = Instant::now();
+        Self {
+            ports,
+            upload,
+            index,
+            declared_size,
+            bound,
+            room: None,
+            sha256,
+            looks,
+            id,
+            contested: false,
+            reserved_until,
+        }
     }
 
     pub(super) async fn write(mut self, body: Body) -> Result<(), UploadError> {
@@ -126,9 +141,10 @@ impl ChunkWriter {
         }
     }
 
-    async fn try_reserve(&self, state: &ChunkState, size: u64) -> Result<bool, UploadError> {
+    async fn try_reserve(&mut self, state: &ChunkState, size: u64) -> Result<bool, UploadError> {
         // A reservation that a power cut takes away was of a writer that it took away too.
         let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+        self.reserved_until = Instant::now() + RESERVATION;
         let (now, wanted) = (now(), self.reservation(size));
         Ok(match state {
             ChunkState::Abandoned => chunks::take_over(&mut database, &wanted, now).await?,
@@ -188,9 +204,27 @@ impl ChunkWriter {
         }
     }
 
+    /// Gives the store back what was written, while the chunk is still ours: what a successor writes must not be touched.
+    async fn free(&self) {
+        let freed: Result<(), Failure> = async {
+            let until = now() + lasting(RESERVATION);
+            let ours = {
+                let mut database = self.ports.database.writer(Durability::Relaxed).await?;
+                chunks::prolong(&mut database, self.upload.id, self.index, self.id, until).await?
+            };
+            let storage = &self.ports.storage;
+            if ours { Ok(storage.free_chunk(&gathering(&self.upload), self.index).await?) } else { Ok(()) }
+        }
+        .await;
+        if let Err(error) = freed {
+            tracing::debug!(%error, "what is left of a chunk goes with its upload");
+        }
+    }
+
     /// Reads a chunk that is stored already, to see whether it is the same.
     async fn compare(&self, body: Body, stored: Fingerprint) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.most(), self.sha256, Duration::from_hours(24));
+        let far_off = (Instant::now() + Duration::from_hours(24)).into_std();
+        let (body, reading) = watch(body, self.most(), self.sha256, far_off);
         let drained = body.blocks.try_for_each(|_| async { Ok(()) }).await;
         match reading.fingerprint() {
             Some(sent) if sent == stored => Ok(()),
@@ -203,7 +237,7 @@ impl ChunkWriter {
     }
 
     async fn put(&mut self, body: Body) -> Result<(), UploadError> {
-        let (body, reading) = watch(body, self.most(), self.sha256, RESERVATION);
+        let (body, reading) = watch(body, self.most(), self.sha256, self.reserved_until.into_std());
         if self.looks {
             reading.keep_head(found_type::HEAD);
         }
@@ -220,9 +254,9 @@ impl ChunkWriter {
                         return StorageError::Unavailable("the store does not go on with the chunk".into());
                     }
                     let Ok(mut database) = ports.database.writer(Durability::Relaxed).await else { continue };
-                    let until = now() + lasting(RESERVATION);
+                    let (until, asked_at) = (now() + lasting(RESERVATION), Instant::now());
                     match chunks::prolong(&mut database, upload, index, id, until).await {
-                        Ok(true) => reading.prolong(RESERVATION),
+                        Ok(true) => reading.prolong((asked_at + RESERVATION).into_std()),
                         Ok(false) => return StorageError::Body(BodyError::ReservationLost),
                         Err(error) => tracing::debug!(%error, "a reservation could not be prolonged"),
                     }
@@ -230,9 +264,13 @@ impl ChunkWriter {
             };
             tokio::select! {
                 stored = this.store(body, &reading) => stored,
-                stalled = renewal => Err(stalled.into()),
+                // Nor would it give back what it has.
+                stalled = renewal => return Err(this.failure(&reading, stalled)),
             }
         };
+        if receipt.is_err() {
+            self.free().await;
+        }
         match (receipt, reading.fingerprint()) {
             (Ok(_), Some(Fingerprint { size: 0, .. })) => {
                 Err(UploadError::Invalid(invalid_field("file", "file should have at least 1 byte")))
@@ -265,7 +303,13 @@ impl ChunkWriter {
             // However it ends: what a cut connection carried may be read by the store after what is sent next.
             self.contested = true;
         }
-        Ok(self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, contested).await?)
+        let stored = self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, contested).await;
+        if let Err(StorageError::Lost(what)) = &stored
+            && self.still_open().await.is_ok()
+        {
+            tracing::error!(upload_id = %self.upload.id, what, "the store has lost what was acknowledged of an upload");
+        }
+        Ok(stored?)
     }
 
     async fn acknowledge(

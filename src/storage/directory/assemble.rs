@@ -17,6 +17,12 @@ pub(super) fn assemble(
     pieces: &[(u64, u64)],
     size: u64,
 ) -> io::Result<()> {
+    // It is there only when it is whole. What lies in staging then is of a writer that has come too late.
+    if size > 0 && fs::metadata(target).is_ok_and(|target| target.len() == size) {
+        remove_if_there(staging)?;
+        sync_parent(target)?;
+        return sync_parent(staging);
+    }
     let source = match OpenOptions::new().read(true).write(true).open(staging) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && (size == 0 || target.exists()) => {
@@ -132,6 +138,19 @@ mod tests {
         drop(other);
         assemble().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"abcdef");
+    }
+
+    #[test]
+    fn what_comes_after_the_object_is_whole_does_not_take_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (staging, compacted, target) = (path("staging"), path("staging.compact"), path("object"));
+        let assemble = || assemble(&staging, &compacted, &target, &[(0, 3), (3, 3)], 6);
+        fs::write(&staging, b"abcdef").unwrap();
+        assemble().unwrap();
+        fs::write(&staging, b"\0\0\0def").unwrap();
+        assemble().unwrap();
+        assert!(fs::read(&target).unwrap() == b"abcdef" && !staging.exists());
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub(super) fn pages(root: &Path) -> BoxStream<'_, Result<Vec<Holding>, StorageEr
             stream::try_unfold(None, move |entries: Option<ReadDir>| {
                 let path = path.clone();
                 in_files(move || {
-                    let mut entries = entries.map_or_else(|| fs::read_dir(path), Ok)?;
+                    let mut entries = match entries.map_or_else(|| fs::read_dir(path), Ok) {
+                        // What should be in it is missing, which is for others to tell.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                        entries => entries?,
+                    };
                     let page: Vec<DirEntry> = entries.by_ref().take(PAGE).collect::<io::Result<_>>()?;
                     let holdings = page.iter().filter_map(|entry| holding(folder, entry).transpose());
                     let holdings = holdings.collect::<io::Result<Vec<_>>>()?;

@@ -5,6 +5,7 @@
 mod assemble;
 mod holdings;
 mod read;
+mod write;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -14,26 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use rustix::fs::FallocateFlags;
 use tokio::time::{Instant, sleep};
 
 use self::assemble::assemble;
-use super::budget::{Budget, Share};
+use self::write::write_at;
+use super::budget::Budget;
 use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Storage, StorageError};
-use crate::domain::body::{Body, BodyError, ByteBlocks};
+use crate::domain::body::Body;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
-use crate::failpoint;
 use crate::spool::blocking;
 
 /// How many bytes are copied at a time where the kernel does not copy itself.
 const COPY_BLOCK: usize = 512 * 1024;
-/// How much of a chunk is written at the most before it is brought to the disk: all at once, at the end, it would look as if
-/// the disk did nothing any more.
-const SYNC_EVERY: u64 = 64 * 1024 * 1024;
 const RECEIPT: &str = "at its offset";
 /// What the name of a file ends with in which chunks of mixed sizes are put together.
 const COMPACTED: &str = ".compact";
@@ -118,17 +114,18 @@ impl Storage for DirectoryStorage {
     ) -> Result<String, StorageError> {
         let path = self.staging(gathering.upload);
         let file = Arc::new(in_files(move || open_staging(&path)).await?);
-        let start = offset(gathering, index);
-        let Err(error) = write_at(&file, start, body, &self.writes.begin()).await else {
-            return Ok(RECEIPT.to_owned());
-        };
-        // One that lost its reservation must not touch what its successor writes.
-        if !matches!(error, StorageError::Body(BodyError::ReservationLost)) {
-            let length = gathering.chunk_size.cast_unsigned();
-            // What cannot be given back here goes when the upload ends.
-            let _ = blocking(move || free(&file, start, length)).await;
-        }
-        Err(error)
+        write_at(&file, offset(gathering, index), body, &self.writes.begin()).await?;
+        Ok(RECEIPT.to_owned())
+    }
+
+    async fn free_chunk(&self, gathering: &Gathering, index: ChunkIndex) -> Result<(), StorageError> {
+        let path = self.staging(gathering.upload);
+        let (start, length) = (offset(gathering, index), gathering.chunk_size.cast_unsigned());
+        in_files(move || match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            opened => free(&opened?, start, length),
+        })
+        .await
     }
 
     async fn signed_chunk_link(
@@ -258,7 +255,7 @@ impl Storage for DirectoryStorage {
         Ok(None)
     }
 
-    async fn public_objects_are_open(&self) -> bool {
+    fn public_objects_may_be_open(&self) -> bool {
         false
     }
 }
@@ -274,65 +271,6 @@ fn open_staging(path: &Path) -> io::Result<File> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// Writes a body from `start` on and waits for the disk.
-async fn write_at(file: &Arc<File>, start: u64, body: Body, share: &Share) -> Result<(), StorageError> {
-    let mut blocks = body.blocks;
-    let (mut position, mut synced) = (start, start);
-    loop {
-        let (pending, length, end) = next_blocks(&mut blocks, share).await?;
-        if !pending.is_empty() {
-            let file = Arc::clone(file);
-            in_files(move || write_all(&file, position, &pending)).await?;
-        }
-        position += length;
-        if end || position - synced >= SYNC_EVERY {
-            let file = Arc::clone(file);
-            in_files(move || sync_data(&file)).await?;
-            synced = position;
-        }
-        if end {
-            return Ok(());
-        }
-    }
-}
-
-fn sync_data(file: &File) -> io::Result<()> {
-    if failpoint::is_off("fsync") { Ok(()) } else { file.sync_data() }
-}
-
-/// Collects blocks until there is enough for one write; also their length, and whether the body has ended.
-async fn next_blocks(blocks: &mut ByteBlocks, share: &Share) -> Result<(Vec<Bytes>, u64, bool), BodyError> {
-    let mut pending = Vec::new();
-    let mut length = 0;
-    while length < share.bytes() {
-        match blocks.try_next().await? {
-            Some(block) => {
-                length += block.len();
-                pending.push(block);
-            }
-            None => return Ok((pending, length as u64, true)),
-        }
-    }
-    Ok((pending, length as u64, false))
-}
-
-/// Writes all blocks one after the other with as few system calls as possible.
-fn write_all(file: &File, start: u64, blocks: &[Bytes]) -> io::Result<()> {
-    let mut position = start;
-    let mut slices: Vec<io::IoSlice<'_>> = blocks.iter().map(|block| io::IoSlice::new(block)).collect();
-    let mut rest = &mut slices[..];
-    io::IoSlice::advance_slices(&mut rest, 0);
-    while !rest.is_empty() {
-        let written = rustix::io::pwritev(file, &rest[..rest.len().min(1024)], position)?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        position += written as u64;
-        io::IoSlice::advance_slices(&mut rest, written);
-    }
-    Ok(())
 }
 
 /// Gives the disk back what a failed write took. Chunks behind it keep their place.

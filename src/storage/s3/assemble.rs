@@ -71,7 +71,7 @@ impl Assembler<'_> {
         let size = self.assembly.size.cast_unsigned();
         let in_place = self.gathering.target == self.assembly.target;
         // The object's own media type counts only where the store serves it without a signature.
-        let matters = self.assembly.target.bucket == Visibility::Public && self.store.public_objects_are_open().await;
+        let matters = self.assembly.target.bucket == Visibility::Public && self.store.public_objects_may_be_open();
         if !in_place || (matters && !served_as_said && size <= COPY_LIMIT) {
             self.copy(&self.gathering.target, size).await?;
         }

@@ -44,14 +44,23 @@ fn place_of(client: &Client) -> Option<CreateBucketConfiguration> {
     Some(CreateBucketConfiguration::builder().location_constraint(place).build())
 }
 
-/// Lets strangers read the objects of a bucket; whether they can. A policy that an operator has set is left as it is.
-pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<bool, StorageError> {
+/// Lets strangers read the objects of a bucket; whether they can, if that can be known. A policy that an operator has set is
+/// left as it is.
+pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<Option<bool>, StorageError> {
     match client.get_bucket_policy().bucket(bucket).send().await {
         Ok(policy) if policy.policy().is_some_and(|text| !text.is_empty()) => {
-            return Ok(policy.policy().is_some_and(|text| opens(text, bucket)));
+            return Ok(Some(policy.policy().is_some_and(|text| opens(text, bucket))));
         }
-        Err(error) if unsupported(&error) => return Ok(false),
-        Err(error) if !absent(&error) => return Err(failed(error)),
+        Err(error) if unsupported(&error) => return Ok(Some(false)),
+        Err(error) if !absent(&error) => {
+            return match failed(error) {
+                StorageError::Refused(cause) => {
+                    tracing::info!(bucket, %cause, "the bucket's policy may not be read; public files get signed links");
+                    Ok(None)
+                }
+                error => Err(error),
+            };
+        }
         _ => {}
     }
     let policy = json!({
@@ -66,7 +75,7 @@ pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<b
     match client.put_bucket_policy().bucket(bucket).policy(policy.to_string()).send().await {
         Ok(_) => {
             tracing::info!(bucket, "opened the bucket to readers without a signature");
-            Ok(true)
+            Ok(Some(true))
         }
         Err(error) => match failed(error) {
             StorageError::Unavailable(cause) if !cause.contains("NotImplemented") => {
@@ -74,7 +83,7 @@ pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<b
             }
             cause => {
                 tracing::info!(bucket, %cause, "the store keeps no bucket policies; public files get signed links");
-                Ok(false)
+                Ok(Some(false))
             }
         },
     }

@@ -18,6 +18,17 @@ pub(super) async fn begun_at(store: &S3Storage, location: &ObjectLocation) -> Re
     Ok(of_key.filter_map(|upload| upload.upload_id().map(str::to_owned)).collect())
 }
 
+/// What it means that the store does not find this multipart upload: if it does not list it either, it is gone for good.
+pub(super) async fn missed(store: &S3Storage, location: &ObjectLocation, id: &str) -> StorageError {
+    match begun_at(store, location).await {
+        Ok(ids) if ids.iter().any(|listed| listed == id) => {
+            StorageError::Unavailable(format!("multipart upload {id} is listed, but not found"))
+        }
+        Ok(_) => StorageError::Lost(format!("multipart upload {id}")),
+        Err(error) => error,
+    }
+}
+
 /// Removes what was begun or staged for an upload that was given up.
 pub(super) async fn remove(store: &S3Storage, gathering: &Gathering) -> Result<(), StorageError> {
     for id in begun_at(store, &gathering.target).await? {

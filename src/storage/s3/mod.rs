@@ -67,8 +67,8 @@ pub struct S3Storage {
     dialer: Dialer,
     spool: Spool,
     reads: Budget,
-    /// Whether strangers can read the public bucket, once that is known.
-    open: Arc<OnceCell<bool>>,
+    /// Whether strangers can read the public bucket, once that was asked, if it came to be known.
+    open: Arc<OnceCell<Option<bool>>>,
 }
 
 impl S3Storage {
@@ -98,6 +98,10 @@ impl S3Storage {
         }
     }
 
+    fn known_as_open(&self) -> Option<bool> {
+        self.open.get().copied().flatten()
+    }
+
     async fn put_object(&self, upload: UploadId, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
         // A name that is never used twice, so that a late writer cannot change acknowledged bytes.
         let key = format!(".staging/{upload}/{}-{}", index.get(), Uuid::new_v4().simple());
@@ -118,7 +122,12 @@ impl S3Storage {
             .upload_id(begun)
             .part_number(number_of(index.get())?)
             .content_length(length);
-        let stored = request.body(stream).customize().disable_payload_signing().send().await.map_err(failed)?;
+        let stored = match request.body(stream).customize().disable_payload_signing().send().await {
+            Err(error) if errors::code(&error) == Some("NoSuchUpload") => {
+                return Err(leftovers::missed(self, &gathering.target, begun).await);
+            }
+            stored => stored.map_err(failed)?,
+        };
         let etag = stored.e_tag().ok_or_else(|| StorageError::Unavailable("the store gave no ETag".into()))?;
         Ok(part_receipt(etag))
     }
@@ -194,6 +203,11 @@ impl Storage for S3Storage {
             Some(length) if contested || length < MIN_PART_SIZE => self.put_object(gathering.upload, index, body).await,
             _ => self.put_part(gathering, index, body).await,
         }
+    }
+
+    /// A store keeps nothing of an object or a part that did not come whole.
+    async fn free_chunk(&self, _: &Gathering, _: ChunkIndex) -> Result<(), StorageError> {
+        Ok(())
     }
 
     async fn signed_chunk_link(
@@ -278,10 +292,11 @@ impl Storage for S3Storage {
     async fn stat(&self, location: &ObjectLocation) -> Result<Option<ObjectStat>, StorageError> {
         let request = self.calls.head_object().bucket(self.bucket(location.bucket)).key(&location.key);
         match request.checksum_mode(ChecksumMode::Enabled).send().await {
-            Ok(object) => Ok(Some(ObjectStat {
-                size: object.content_length().unwrap_or(0),
-                crc: object.checksum_crc64_nvme().and_then(crc_of),
-            })),
+            Ok(object) => {
+                let size = object.content_length();
+                let size = size.ok_or_else(|| StorageError::Unavailable("the store told no length".into()))?;
+                Ok(Some(ObjectStat { size, crc: object.checksum_crc64_nvme().and_then(crc_of) }))
+            }
             Err(error) if absent(&error) => Ok(None),
             Err(error) => Err(failed(error)),
         }
@@ -313,7 +328,7 @@ impl Storage for S3Storage {
     }
 
     async fn public_link(&self, location: &ObjectLocation) -> Option<String> {
-        if location.bucket != Visibility::Public || !self.public_objects_are_open().await {
+        if location.bucket != Visibility::Public || self.known_as_open() != Some(true) {
             return None;
         }
         let base = self.config.public_url.as_str().trim_end_matches('/');
@@ -338,8 +353,8 @@ impl Storage for S3Storage {
         Ok(Some(signed.uri().to_owned()))
     }
 
-    async fn public_objects_are_open(&self) -> bool {
-        self.open.get().copied().unwrap_or(false)
+    fn public_objects_may_be_open(&self) -> bool {
+        self.known_as_open() != Some(false)
     }
 }
 

@@ -1,6 +1,6 @@
 //! s3s-fs with what Amazon S3 and MinIO do and it does not: part numbers may have gaps, a part that is not the one
 //! named is refused, a small part in the middle too and without the loss of the upload, parts are listed in order with
-//! their `ETag`s, multipart uploads are listed, and buckets keep rules for web pages.
+//! their `ETag`s, multipart uploads are listed and, once they are over, not there, and buckets keep rules for web pages.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use futures::StreamExt;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -128,6 +129,13 @@ macro_rules! pass_on {
                 request: S3Request<UploadPartInput>,
             ) -> S3Result<S3Response<UploadPartOutput>> {
                 let part = (request.input.upload_id.clone(), request.input.part_number);
+                if !self.begun.lock().unwrap().contains_key(&part.0) {
+                    // Read to its end, so that the answer reaches who sends it.
+                    if let Some(mut body) = request.input.body {
+                        while body.next().await.is_some() {}
+                    }
+                    return Err(s3_error!(NoSuchUpload));
+                }
                 let response = self.inner.upload_part(request).await?;
                 self.etags.lock().unwrap().extend(response.output.e_tag.clone().map(|etag| (part, etag)));
                 Ok(response)
