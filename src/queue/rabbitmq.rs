@@ -14,12 +14,15 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Delivery, JobQueue, Notice, QueueError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server is not asked again that was silent: those who have waited for that all at once would wait one after the
+/// other.
+const SILENCE: Duration = Duration::from_secs(5);
 const HEARTBEAT_SECONDS: u16 = 10;
 const PERSISTENT: u8 = 2;
 
@@ -61,15 +64,23 @@ impl Link {
 /// A queue on a `RabbitMQ` server.
 pub struct RabbitMqQueue {
     options: RabbitMqOptions,
-    /// The link for announcing; made when first used and again when it broke.
-    publisher: Mutex<Option<Link>>,
+    publisher: Mutex<Publisher>,
+}
+
+/// Who announces.
+#[derive(Default)]
+struct Publisher {
+    /// Made when first used and again when it broke.
+    link: Option<Link>,
+    /// When the server was silent last.
+    silent_at: Option<Instant>,
 }
 
 impl RabbitMqQueue {
     /// A queue on this server. Connects when first used.
     #[must_use]
     pub fn new(options: RabbitMqOptions) -> Self {
-        Self { options, publisher: Mutex::new(None) }
+        Self { options, publisher: Mutex::default() }
     }
 
     async fn connect(&self) -> Result<Link, QueueError> {
@@ -104,27 +115,41 @@ impl RabbitMqQueue {
 
     /// A channel for announcing on a link that is up.
     async fn publisher(&self) -> Result<Channel, QueueError> {
-        let mut publisher = self.publisher.lock().await;
-        match &*publisher {
+        let Publisher { link, silent_at } = &mut *self.publisher.lock().await;
+        match &*link {
             Some(link) if link.is_blocked() => {
                 Err(QueueError("it takes no messages, for want of memory or disk".into()))
             }
             Some(link) if link.is_up() => Ok(link.channel.clone()),
+            _ if silent_at.is_some_and(|at| at.elapsed() < SILENCE) => {
+                Err(QueueError("it has not answered a moment ago".into()))
+            }
             _ => {
-                let link = self.connect().await?;
-                let confirming = link.channel.confirm_select(ConfirmSelectOptions::default());
-                let confirming = timeout(CONFIRM_TIMEOUT, confirming).await;
-                confirming.map_err(|_| QueueError("the channel does not answer".into()))??;
-                Ok(publisher.insert(link).channel.clone())
+                let begun = Instant::now();
+                match self.connect_to_publish().await {
+                    Ok(new) => Ok(link.insert(new).channel.clone()),
+                    Err(error) => {
+                        *silent_at = (begun.elapsed() >= CONNECT_TIMEOUT).then(Instant::now);
+                        Err(error)
+                    }
+                }
             }
         }
     }
 
+    async fn connect_to_publish(&self) -> Result<Link, QueueError> {
+        let link = self.connect().await?;
+        let confirming = link.channel.confirm_select(ConfirmSelectOptions::default());
+        let confirming = timeout(CONFIRM_TIMEOUT, confirming).await;
+        confirming.map_err(|_| QueueError("the channel does not answer".into()))??;
+        Ok(link)
+    }
+
     /// Forgets the link, so that the next use makes a new one and declares everything again.
     async fn drop_publisher(&self) {
-        let mut publisher = self.publisher.lock().await;
-        if !publisher.as_ref().is_some_and(Link::is_blocked) {
-            *publisher = None;
+        let link = &mut self.publisher.lock().await.link;
+        if !link.as_ref().is_some_and(Link::is_blocked) {
+            *link = None;
         }
     }
 }
@@ -215,7 +240,7 @@ impl JobQueue for RabbitMqQueue {
 
     async fn probe(&self) -> Result<(), QueueError> {
         // One that takes no messages is there all the same: workers take the jobs from the database meanwhile.
-        let blocked = self.publisher.lock().await.as_ref().is_some_and(Link::is_blocked);
+        let blocked = self.publisher.lock().await.link.as_ref().is_some_and(Link::is_blocked);
         if blocked { Ok(()) } else { self.publisher().await.map(drop) }
     }
 }

@@ -21,7 +21,9 @@ use crate::failpoint;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long without a word the server drops a connection to MySQL, and what is locked by it. A process that is frozen
 /// in a transaction, or whose machine is gone, would hold up all others for the server's own time: eight hours.
-const SILENCE: &str = "SET SESSION wait_timeout = 30";
+/// And of MariaDB from 11.6.2 on, to the others it is a comment, that a statement which waited for a row takes it as it is
+/// then, as MySQL's do, and does not fail because of what it waited for.
+const SESSION: &str = "SET SESSION wait_timeout = 30 /*M!110602 , SESSION innodb_snapshot_isolation = OFF */";
 /// When a connection that nobody needs is closed: in time before the server does.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process's lock.
@@ -81,7 +83,7 @@ impl Database {
                     sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                         .execute(&mut *connection)
                         .await?;
-                    sqlx::query(SILENCE).execute(connection).await.map(drop)
+                    sqlx::query(SESSION).execute(connection).await.map(drop)
                 })
             })
             .connect_lazy_with(options.statement_cache_capacity(STATEMENTS));

@@ -68,8 +68,9 @@ impl From<sqlx::Error> for RepositoryError {
             (_, Some(1205 | 1213 | 1020)) => Self::Deadlock(error),
             // ER_DISK_FULL, ER_RECORD_FILE_FULL
             (_, Some(1021 | 1114)) => Self::Full(error),
-            // ER_SERVER_SHUTDOWN, ER_CON_COUNT_ERROR, access denied (a password that is being changed), unknown database
-            (_, Some(1053 | 1040 | 1203 | 1044 | 1045 | 1049 | 1129 | 1130 | 1290 | 1836 | 1927)) => {
+            // ER_SERVER_SHUTDOWN, ER_CON_COUNT_ERROR, access denied (a password that is being changed), unknown database,
+            // ER_CLIENT_INTERACTION_TIMEOUT
+            (_, Some(1053 | 1040 | 1203 | 1044 | 1045 | 1049 | 1129 | 1130 | 1290 | 1836 | 1927 | 4031)) => {
                 Self::Unavailable(error)
             }
             // SQLITE_FULL

@@ -8,10 +8,10 @@ use crate::domain::JobId;
 use crate::domain::job::{ClaimedJob, NewJob};
 use crate::failpoint;
 
-/// Takes a job.
+/// Takes a job. One that was never tried is due, whatever the clock of the machine says that it was inserted on.
 pub const CLAIM: &str = "UPDATE jobs SET state = 'running', lease_owner = ?, lease_until = ?, epoch = epoch + 1, \
      attempts = attempts + 1, published_at = NULL, updated_at = ? \
-     WHERE id = ? AND ((state = 'queued' AND (run_at <= ? OR run_at > ?)) \
+     WHERE id = ? AND ((state = 'queued' AND (attempts = 0 OR run_at <= ? OR run_at > ?)) \
      OR (state = 'running' AND (lease_until < ? OR lease_until > ?)))";
 /// Jobs that are due and that nobody was told of.
 pub const QUEUED: &str = "SELECT id, trace_id FROM jobs WHERE state = 'queued' AND (run_at <= ? OR run_at > ?) \

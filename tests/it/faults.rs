@@ -195,6 +195,23 @@ async fn a_broker_that_is_away_fails_nothing() {
     drop(worker);
 }
 
+/// As when its machine is gone: whoever asks hears nothing.
+#[tokio::test]
+async fn those_who_wait_for_a_silent_broker_do_not_wait_one_after_the_other() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let deployment = Deployment::new(Database::Sqlite, Store::Directory, Queue::RabbitMq).await;
+    let deployment = deployment.set("RABBITMQ_HOST", "127.0.0.1").set("RABBITMQ_PORT", port.to_string());
+    let api = deployment.api().await;
+    let client = api.client();
+    let files = join_all((0..20).map(async |seed| client.upload(&[bytes(9, seed)], &[], &[]).await)).await;
+    eventually("all jobs wait in the database", async || {
+        let told = api.log().iter().filter(|line| line.contains("it waits in the database")).count();
+        (told == files.len()).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_full_disk_is_a_507_and_heals() {
     let deployment = Deployment::open(Database::Sqlite, Store::Directory, Queue::InProcess)

@@ -150,3 +150,18 @@ async fn a_process_that_is_frozen_in_a_transaction_holds_up_the_others_for_a_whi
     sqlx::query("UPDATE notes SET number = 3").execute(pool).await.unwrap();
     assert!(sqlx::query("COMMIT").execute(&mut *frozen).await.is_err(), "what was locked is nobody's any more");
 }
+
+/// A job is due when it comes, whatever the clock of the machine says that it comes from.
+#[tokio::test]
+async fn a_worker_whose_clock_is_behind_takes_a_new_job_at_once() {
+    let deployment = Deployment::full().await.set("JOB_SWEEP_INTERVAL", "600");
+    let worker = deployment.worker().await;
+    let ahead = deployment.folder.path().join("ahead");
+    std::fs::write(&ahead, "60").unwrap();
+    let deployment = deployment.set("CLOCK_OFFSET_FILE", ahead.display().to_string());
+    let api = deployment.api().await;
+    let client = api.client();
+    let file = client.upload(&[b"abc".to_vec()], &[], &[]).await;
+    assert_eq!(client.done(&file, None).await["status"], "SUCCESS");
+    drop(worker);
+}
