@@ -108,12 +108,17 @@ async fn serve() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(asked).await;
     let listener = listener.with_context(|| format!("APP_HOST and APP_PORT say {asked}, where nobody can listen"))?;
     let address = listener.local_addr()?;
-    let api = routes::api(app.api_state(address)?, &server.page_origins(), &server.trusted_proxies);
+    let api = routes::api(app.api_state(address)?, server);
     lifecycle::stop_on_signal(app.stages.draining.clone())?;
     app.stages.follow(app.config().drain_delay, app.config().shutdown_timeout);
     let ports = app.ports();
     if app.config().access.is_off() && !address.ip().is_loopback() {
         tracing::warn!(%address, "APP_AUTH is off: whoever reaches this address may read, write and delete everything");
+    }
+    if !app.config().access.is_off() && app.config().store_shares_the_page() {
+        tracing::warn!(
+            "MINIO_URL and APP_PUBLIC_URL have the same origin: a public file may act as whoever is signed in"
+        );
     }
     tracing::info!(
         url = %app.public_url(address)?,
@@ -181,7 +186,9 @@ async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
     let app = App::build(config, "filemanager gc")?;
     lifecycle::stop_on_signal(app.stages.draining.clone())?;
     app.migrate().await?;
-    app.ports().storage.prepare().await.context("the object store is not ready")?;
+    if mode == Mode::Clean {
+        app.ports().storage.prepare().await.context("the object store is not ready")?;
+    }
     // Who reads may go away; what is being tidied is tidied all the same.
     let listener = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
     let report = match mode {

@@ -12,13 +12,13 @@ export const [address, screenshots, data] = process.argv.slice(2);
 export const key = process.env.STORY_KEY ?? null;
 const axe = createRequire(import.meta.url).resolve("axe-core");
 /** What browsers take for another machine, which they trust less without TLS. */
-export const elsewhere = Object.assign(new URL(address), { hostname: "elsewhere.test" }).href;
+export const elsewhere = Object.assign(new URL(address), { hostname: "elsewhere" }).href;
 const args = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
-    `--host-resolver-rules=MAP elsewhere.test ${new URL(address).hostname}`,
+    `--host-resolver-rules=MAP elsewhere ${new URL(address).hostname}`,
 ];
 const LONG = 60_000;
 

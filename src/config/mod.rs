@@ -288,6 +288,13 @@ impl Config {
         reader.finish(config)
     }
 
+    /// Whether a file that the S3 store gives out is of the same origin as the service's own page.
+    #[must_use]
+    pub fn store_shares_the_page(&self) -> bool {
+        let StorageConfig::S3(store) = &self.storage else { return false };
+        self.server.public_url.as_ref().is_some_and(|own| own.origin() == store.public_url.origin())
+    }
+
     /// Whether the API runs the jobs itself.
     #[must_use]
     pub fn runs_jobs_in_process(&self) -> bool {

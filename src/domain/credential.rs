@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
 
 use super::Invalid;
@@ -37,17 +38,11 @@ impl Credential {
         if text.len() > MAX_BYTES {
             return Err(Invalid(format!("credential should be at most {MAX_BYTES} bytes long")));
         }
-        let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+        let Ok(object) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) else {
             return Err(Invalid::new("invalid json format for credential"));
         };
-        let pairs = object.into_iter().map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            Value::Number(_) | Value::Bool(_) | Value::Null => Ok((name, value.to_string())),
-            Value::Array(_) | Value::Object(_) => {
-                Err(Invalid::new("credential should be flat: nested values are not allowed"))
-            }
-        });
-        let pairs = pairs.collect::<Result<BTreeMap<_, _>, _>>()?;
+        let pairs = object.into_iter().map(|(name, value)| Ok((name, text_of(value.get())?)));
+        let pairs = pairs.collect::<Result<BTreeMap<_, _>, Invalid>>()?;
         Ok(if pairs.is_empty() { None } else { Some(Self(pairs)) })
     }
 
@@ -65,6 +60,21 @@ impl Credential {
     }
 }
 
+/// A value as it is kept. A whole number keeps all its digits, however many.
+fn text_of(value: &str) -> Result<String, Invalid> {
+    if value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+        return Ok(value.to_owned());
+    }
+    match serde_json::from_str(value) {
+        Ok(Value::String(text)) => Ok(text),
+        Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Ok(value.to_string()),
+        Ok(Value::Array(_) | Value::Object(_)) => {
+            Err(Invalid::new("credential should be flat: nested values are not allowed"))
+        }
+        Err(_) => Err(Invalid::new("invalid json format for credential")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Credential;
@@ -76,8 +86,9 @@ mod tests {
 
     #[test]
     fn values_become_strings() {
-        let kept = credential(r#"{"user_id": 84793, "admin": true}"#);
-        assert_eq!(serde_json::to_string(&kept).unwrap(), r#"{"admin":"true","user_id":"84793"}"#);
+        let kept = credential(r#"{"user_id": 84793, "admin": true, "page": 12345678901234567890123, "part": 1.50}"#);
+        let text = r#"{"admin":"true","page":"12345678901234567890123","part":"1.5","user_id":"84793"}"#;
+        assert_eq!(serde_json::to_string(&kept).unwrap(), text);
     }
 
     #[test]
@@ -96,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_flat_object_is_refused() {
-        for bad in ["", "[]", "1", "{", r#"{"a": {}}"#, r#"{"a": [1]}"#] {
+        for bad in ["", "[]", "1", "{", r#"{"a": {}}"#, r#"{"a": [1]}"#, r#"{"a": "\ud800"}"#, r#"{"a": 1e999}"#] {
             assert!(Credential::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(Credential::parse("{}").unwrap(), None);

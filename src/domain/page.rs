@@ -12,6 +12,9 @@ use super::Invalid;
 /// The most rows of a page, and how many there are unless the caller says less.
 pub const MAX_ROWS: i64 = 1000;
 
+/// The end of the year 9999, the last of DATETIME, in microseconds since 1970.
+const LATEST: i64 = 253_402_300_799_999_999;
+
 /// A row's place in a list: its time, and its identifier among those of the same microsecond. As text, which is all that
 /// callers see of it, it is hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +42,9 @@ impl FromStr for Cursor {
             time: DateTime::from_timestamp_micros(micros).ok_or_else(foreign)?,
             id: uuid::fmt::Simple::from_str(id).map_err(|_| foreign())?.into_uuid(),
         };
-        // Only what we write ourselves: no signs, no capitals.
-        if cursor.to_string() == text { Ok(cursor) } else { Err(foreign()) }
+        // Only what we write ourselves: no signs, no capitals, no time that a database cannot keep.
+        let is_possible = (0..=LATEST).contains(&micros);
+        if is_possible && cursor.to_string() == text { Ok(cursor) } else { Err(foreign()) }
     }
 }
 
@@ -99,7 +103,8 @@ mod tests {
         let good = Cursor { time: DateTime::UNIX_EPOCH, id: Uuid::nil() }.to_string();
         let bad =
             [String::new(), good[1..].into(), format!("{good}0"), good.replace('0', "é"), good.to_uppercase() + " "];
-        for text in bad.iter().map(String::as_str).chain(["+000000000000000", "null", "ffffffffffffffff"]) {
+        let beyond = "1c0000000000000000000000000000000000000000000000";
+        for text in bad.iter().map(String::as_str).chain(["+000000000000000", "null", "ffffffffffffffff", beyond]) {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }
     }

@@ -1,8 +1,10 @@
 //! The fields of a form or a JSON object, and reading them so that all mistakes are found at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::str::FromStr;
+
+use serde_json::value::RawValue;
 
 use crate::domain::Invalid;
 use crate::services::FieldError;
@@ -20,14 +22,20 @@ impl Fields {
     }
 
     /// Takes the members of a JSON object as a form would carry them; `null` is absent.
-    pub fn insert_json(&mut self, object: serde_json::Map<String, serde_json::Value>) {
-        for (name, value) in object {
-            match value {
-                serde_json::Value::Null => {}
-                serde_json::Value::String(text) => self.insert(&name, text),
-                other => self.insert(&name, other.to_string()),
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn from_json(body: &[u8]) -> serde_json::Result<Self> {
+        let mut fields = Self::default();
+        for (name, value) in serde_json::from_slice::<BTreeMap<String, &RawValue>>(body)? {
+            match value.get() {
+                "null" => {}
+                text if text.starts_with('"') => fields.insert(&name, serde_json::from_str(text)?),
+                // As it was written: a number has more digits than a program may keep.
+                other => fields.insert(&name, other.to_owned()),
             }
         }
+        Ok(fields)
     }
 
     /// Whether all these fields are there.

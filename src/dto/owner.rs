@@ -82,7 +82,7 @@ pub struct AppointmentAnswer {
     pub date: String,
     /// The appointment's user.
     pub user_id: Uuid,
-    /// Its newest files, up to 100.
+    /// Its newest files, up to 1,000.
     pub files: Vec<ListedFileAnswer>,
 }
 

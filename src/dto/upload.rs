@@ -26,7 +26,7 @@ pub struct InitForm {
     pub file_extension: Option<String>,
     /// A flat JSON object: makes the file private.
     pub credential: Option<String>,
-    /// Any JSON object of up to 64 KiB.
+    /// Any JSON object of up to 64 KiB and 30 levels.
     pub detail: Option<String>,
     /// The file's user.
     pub user_id: Option<Uuid>,
@@ -157,7 +157,7 @@ pub struct CompleteForm {
     pub filename: Option<String>,
     /// A flat JSON object: makes the file private.
     pub credential: Option<String>,
-    /// Any JSON object of up to 64 KiB.
+    /// Any JSON object of up to 64 KiB and 30 levels.
     pub detail: Option<String>,
     /// The file's user.
     pub user_id: Option<Uuid>,

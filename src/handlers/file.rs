@@ -11,7 +11,6 @@ use crate::domain::body::Body;
 use crate::domain::file::{File, Progress};
 use crate::domain::{Caller, FileId};
 use crate::dto::file::{FileAnswer, StatusAnswer};
-use crate::services::Failure;
 use crate::services::files::{FileError, Proof};
 
 /// A file.
@@ -49,7 +48,7 @@ pub fn note_download(state: &ApiState, caller: &Caller, file: &File) {
 ///
 /// # Errors
 /// Those of the service.
-pub async fn read(state: &ApiState, file: &File, range: Range<u64>) -> Result<Body, Failure> {
+pub async fn read(state: &ApiState, file: &File, range: Range<u64>) -> Result<Body, FileError> {
     state.files.read(file, range).await
 }
 

@@ -37,6 +37,14 @@ pub async fn chunk(
     put(state, caller, IncomingChunk { upload_id, index, declared_size, sha256: None, link: None, body }).await
 }
 
+/// How large a chunk may be of which nothing is known yet.
+///
+/// # Errors
+/// Those of the service.
+pub async fn largest_chunk_size(state: &ApiState) -> Result<u64, Failure> {
+    Ok(state.uploads.largest_chunk_size().await?.cast_unsigned())
+}
+
 /// Takes a chunk and says that it is safe.
 ///
 /// # Errors

@@ -12,7 +12,10 @@ use crate::domain::{
 };
 
 /// How many files an appointment in a list shows, as a number and in the statement below.
-const FILES_OF_APPOINTMENT: usize = 100;
+const FILES_OF_APPOINTMENT: usize = 1000;
+/// How many rows the statement below gives at the most, so that a page fits into memory: those of ten such appointments,
+/// and one of the next.
+const ROWS_OF_APPOINTMENTS: usize = 10_001;
 
 #[derive(sqlx::FromRow)]
 struct FileRow {
@@ -64,14 +67,15 @@ pub const USERS: &str = "SELECT id, name, created_at, updated_at FROM users \
                          WHERE tenant = ? AND created_at <= ? AND (created_at < ? OR id < ?) \
                          ORDER BY created_at DESC, id DESC LIMIT ?";
 /// The appointments of a user, each with its newest files. `since` is when the last of those was made that a list shows.
+/// The last appointment may be cut off.
 pub const APPOINTMENTS_OF_USER: &str = "SELECT a.id AS appointment_id, a.name, a.date, a.user_id, f.id, \
      f.filename, f.path, f.content_type, f.size, f.status, f.created_at \
      FROM (SELECT id, name, date, user_id, COALESCE((SELECT n.created_at FROM files n WHERE n.appointment_id = p.id \
-                  ORDER BY n.created_at DESC LIMIT 1 OFFSET 99), '1970-01-01') AS since \
+                  ORDER BY n.created_at DESC LIMIT 1 OFFSET 999), '1970-01-01') AS since \
            FROM appointments p WHERE user_id = ? AND date <= ? AND (date < ? OR id < ?) \
            ORDER BY date DESC, id DESC LIMIT ?) a \
      LEFT JOIN files f ON f.appointment_id = a.id AND f.created_at >= a.since \
-     ORDER BY a.date DESC, a.id DESC, f.created_at DESC, f.id DESC";
+     ORDER BY a.date DESC, a.id DESC, f.created_at DESC, f.id DESC LIMIT 10001";
 
 /// Before every row of any list: no clock is a day ahead. (Not the end of time, which MariaDB does not know.)
 pub(super) fn start(page: Page) -> Cursor {
@@ -173,7 +177,7 @@ impl AppointmentRow {
     }
 }
 
-/// The appointments of a user, newest first, each with its newest files.
+/// The appointments of a user, newest first, each with its newest files. Where they have many, a page has fewer of them.
 ///
 /// # Errors
 /// Those of the database.
@@ -187,6 +191,7 @@ pub async fn appointments_of_user(
         let query = sqlx::query_as(APPOINTMENTS_OF_USER).bind(user.0).bind(after.time).bind(after.time).bind(after.id);
         query.bind(page.limit + 1).fetch_all(c).await
     })?;
+    let is_cut = rows.len() == ROWS_OF_APPOINTMENTS;
     let mut listed: Vec<ListedAppointment> = Vec::new();
     for row in rows {
         let (appointment, file) = row.split()?;
@@ -199,5 +204,10 @@ pub async fn appointments_of_user(
         }
     }
     let place = |row: &ListedAppointment| Cursor { time: row.appointment.date, id: row.appointment.id.0 };
+    if is_cut && listed.len() > 1 {
+        // It begins the next page, where it is whole.
+        listed.pop();
+        return Ok(Rows { next: listed.last().map(place), items: listed });
+    }
     Ok(Rows::of_page(listed, page.limit, place))
 }

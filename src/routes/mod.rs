@@ -12,6 +12,7 @@ mod file;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod health;
+mod host;
 mod keys;
 pub mod metrics;
 mod observe;
@@ -28,11 +29,10 @@ mod usage;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
-use ipnet::IpNet;
 use tower::ServiceExt;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -46,9 +46,12 @@ use self::errors::ApiError;
 use self::origin::TrustedProxies;
 use self::rates::Rates;
 use crate::app::ApiState;
+use crate::config::ServerConfig;
 use crate::domain::FileId;
 
 const BASE_PATH: &str = "/api/v1";
+/// Where the paths begin of what programs ask for. Those of pages end with a slash.
+const FOR_PROGRAMS: [&str; 4] = [BASE_PATH, "/health/", "/metrics", "/openapi.json"];
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -104,8 +107,9 @@ pub type Api = MapRequest<Router, fn(axum::http::Request<Incoming>) -> Request>;
 
 /// All routes on this state.
 #[must_use]
-pub fn api(state: ApiState, cors_origins: &[String], trusted_proxies: &[IpNet]) -> Api {
+pub fn api(state: ApiState, server: &ServerConfig) -> Api {
     let (router, description) = described();
+    let names = host::Names::of(server, state.access.is_off());
     let router = router
         .merge(docs::routes(&description))
         .merge(metrics::routes(state.levels.clone()))
@@ -116,18 +120,37 @@ pub fn api(state: ApiState, cors_origins: &[String], trusted_proxies: &[IpNet]) 
         .layer(from_fn_with_state(state.clone(), only_when_prepared))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Admission::new(state.limits), admission::admit))
-        .layer(cors(cors_origins))
+        .with_state(state);
+    let router = router
+        .clone()
+        .layer(cors(&server.page_origins()))
+        .layer(from_fn_with_state(router, past_cors))
+        .layer(from_fn_with_state(names, host::check))
         .layer(from_fn(border::protect))
-        .layer(from_fn_with_state(TrustedProxies::new(trusted_proxies), observe::request));
-    router.with_state(state).map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)
+        .layer(from_fn_with_state(TrustedProxies::new(&server.trusted_proxies), observe::request));
+    router.map_request(without_trailing_slash as fn(axum::http::Request<Incoming>) -> Request)
 }
 
-/// Every route of the API answers with and without its trailing slash, without a redirect.
+/// Leads past the layer for CORS what it would answer, but what is no preflight (Fetch standard, "CORS-preflight request"):
+/// `OPTIONS` is a method as others are.
+async fn past_cors(State(router): State<Router>, mut request: Request, next: Next) -> Response {
+    let is_preflight = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD]
+        .iter()
+        .all(|header| request.headers().contains_key(header));
+    if request.method() != Method::OPTIONS || is_preflight {
+        return next.run(request).await;
+    }
+    // It is routed again.
+    request.extensions_mut().remove::<MatchedPath>();
+    router.oneshot(request).await.into_response()
+}
+
+/// Every route for programs answers with and without its trailing slash, without a redirect.
 fn without_trailing_slash(request: axum::http::Request<Incoming>) -> Request {
     let mut request = request.map(Body::new);
     let uri = request.uri();
     let path = uri.path();
-    if path.starts_with(BASE_PATH) && path.ends_with('/') {
+    if path.ends_with('/') && FOR_PROGRAMS.iter().any(|start| path.starts_with(start)) {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         if let Ok(trimmed) = format!("{}{query}", path.trim_end_matches('/')).parse::<Uri>() {
             *request.uri_mut() = trimmed;
@@ -142,7 +165,7 @@ async fn wrong_method(matched: MatchedPath, uri: Uri) -> ApiError {
     if matched.as_str().ends_with("/file/{file_id}") && last.parse::<FileId>().is_err() {
         return ApiError::not_found();
     }
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed!")
+    ApiError::wrong_method()
 }
 
 /// Until the database has its schema, callers are told to come back.

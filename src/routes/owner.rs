@@ -106,7 +106,8 @@ pub(super) async fn create_appointment(
 
 /// The appointments of a user
 ///
-/// Each with its newest files, up to 100; `/file/appointment/{appointment_id}` lists all.
+/// Each with its newest files, up to 1,000; `/file/appointment/{appointment_id}` lists all. A page has fewer appointments
+/// than `limit` where they have many files.
 #[utoipa::path(
     get,
     path = "/appointments",

@@ -1,12 +1,13 @@
 //! The web page: the files that `npm run build` makes in `frontend`, which the program carries.
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use tower_http::compression::CompressionLayer;
 
+use super::BASE_PATH;
 use super::errors::ApiError;
 use crate::app::ApiState;
 
@@ -47,18 +48,23 @@ async fn document(uri: Uri, headers: HeaderMap) -> Response {
 }
 
 /// A file of the page, or nothing that is known here.
-pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     match Page::get(path) {
+        Some(_) if method != Method::GET && method != Method::HEAD => {
+            ([(header::ALLOW, "GET,HEAD")], ApiError::wrong_method()).into_response()
+        }
         Some(file) => answer(path, file, &headers),
-        None => nothing(&headers),
+        None => nothing(&uri, &headers),
     }
 }
 
-/// A person who mistyped an address sees a page; a program gets the envelope.
-fn nothing(asked: &HeaderMap) -> Response {
-    let is_browser =
-        asked.get(header::ACCEPT).is_some_and(|kinds| String::from_utf8_lossy(kinds.as_bytes()).contains("text/html"));
+/// A person who mistyped an address sees a page; a program, and whoever means the API, gets the envelope.
+fn nothing(uri: &Uri, asked: &HeaderMap) -> Response {
+    let is_browser = !uri.path().starts_with(BASE_PATH)
+        && asked
+            .get(header::ACCEPT)
+            .is_some_and(|kinds| String::from_utf8_lossy(kinds.as_bytes()).contains("text/html"));
     match Page::get("404.html").filter(|_| is_browser) {
         Some(file) => (StatusCode::NOT_FOUND, answer("404.html", file, &HeaderMap::new())).into_response(),
         None => ApiError::not_found().into_response(),

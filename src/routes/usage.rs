@@ -11,6 +11,7 @@ use crate::dto::usage::UsageAnswer;
 use crate::handlers;
 
 /// What the caller may do, and what its tenant has and may have
+///
 /// A limit that is absent is none.
 #[utoipa::path(
     get,

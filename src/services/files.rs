@@ -56,13 +56,13 @@ impl Deadlocked for FileError {
     }
 }
 
-/// How a caller proves that it may have a private file.
-#[derive(Debug, Clone)]
-pub enum Proof {
-    /// By what the file was stored with.
-    Credential(Option<Credential>),
-    /// By a link of ours.
-    Link(LinkProof),
+/// How a caller proves that it may have a private file: either is enough.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// What the file was stored with.
+    pub credential: Option<Credential>,
+    /// A link of ours.
+    pub link: Option<LinkProof>,
 }
 
 /// Files.
@@ -98,24 +98,24 @@ impl FileService {
     /// those a stranger cannot tell what there is.
     async fn downloadable(&self, caller: &Caller, id: FileId, proof: &Proof) -> Result<File, FileError> {
         let found = self.find(id).await?;
-        let by_link = matches!(proof, Proof::Link(link) if self.links.verify_download(id, link));
+        let by_link = self.is_link_to(id, proof);
         match found {
             Some(file) if by_link || file.credential.is_none() && is_there_for(caller, &file) => Ok(file),
             Some(file) if caller.sees_file(&file) && self.admits(&file, proof) => Ok(file),
             Some(file) if caller.sees_file(&file) => Err(FileError::Forbidden),
             _ if by_link || !caller.is_stranger() => Err(FileError::NotFound),
-            _ if matches!(proof, Proof::Link(_)) => Err(FileError::Forbidden),
+            _ if proof.link.is_some() => Err(FileError::Forbidden),
             _ => Err(FileError::Unauthorized),
         }
     }
 
     fn admits(&self, file: &File, proof: &Proof) -> bool {
-        match (&file.credential, proof) {
-            (None, _) => true,
-            (Some(kept), Proof::Credential(Some(given))) => kept.admits(given),
-            (Some(_), Proof::Credential(None)) => false,
-            (Some(_), Proof::Link(link)) => self.links.verify_download(file.id, link),
-        }
+        let Some(kept) = &file.credential else { return true };
+        proof.credential.as_ref().is_some_and(|given| kept.admits(given)) || self.is_link_to(file.id, proof)
+    }
+
+    fn is_link_to(&self, id: FileId, proof: &Proof) -> bool {
+        proof.link.as_ref().is_some_and(|link| self.links.verify_download(id, link))
     }
 
     /// Where the object lies, as callers see it: `<bucket>/<key>`.
@@ -168,8 +168,17 @@ impl FileService {
     /// These bytes of a stored file. `range` lies within it.
     ///
     /// # Errors
-    /// [`Failure`] when the store cannot give them.
-    pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Body, Failure> {
+    /// [`FileError::NotFound`] when it was deleted meanwhile, and [`FileError::Failed`] when the store cannot give them.
+    pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Body, FileError> {
+        match self.try_read(file, range).await {
+            Err(Failure::Storage(StorageError::NotFound(_))) if self.find(file.id).await?.is_none() => {
+                Err(FileError::NotFound)
+            }
+            read => Ok(read?),
+        }
+    }
+
+    async fn try_read(&self, file: &File, range: Range<u64>) -> Result<Body, Failure> {
         // The whole is a range too: a store that knows how little is wanted need not make a connection for it. Nothing is
         // none (RFC 9110 section 14.1.2).
         let part = (!range.is_empty()).then(|| range.clone());
@@ -204,7 +213,7 @@ impl FileService {
         credential: Option<Credential>,
         trace_id: &str,
     ) -> Result<File, FileError> {
-        let file = self.get(caller, id, &Proof::Credential(credential)).await?;
+        let file = self.get(caller, id, &Proof { credential, link: None }).await?;
         match file.status {
             FileStatus::Success => return Err(FileError::AlreadyStored),
             FileStatus::Pending | FileStatus::Started => return Err(FileError::OnItsWay),

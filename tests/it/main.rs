@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod callers;
 mod canaries;
 mod complete;
 mod content;
@@ -17,6 +18,7 @@ mod flow;
 mod gc;
 mod kills;
 mod limits;
+mod lists;
 mod metrics;
 mod nodes;
 mod operator;

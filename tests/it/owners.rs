@@ -19,12 +19,12 @@ impl Client {
         Answer::of(self.http.delete(self.url(path)).send().await.expect("an answer")).await
     }
 
-    async fn user(&self, name: &str) -> String {
+    pub async fn user(&self, name: &str) -> String {
         let user = self.post_json("/users/", &json!({ "name": name })).await.data();
         user["id"].as_str().unwrap().to_owned()
     }
 
-    async fn appointment(&self, name: &str, user: &str) -> String {
+    pub async fn appointment(&self, name: &str, user: &str) -> String {
         let answer = self.post_json("/appointments/", &json!({ "name": name, "user_id": user })).await;
         answer.data()["id"].as_str().unwrap().to_owned()
     }
@@ -44,7 +44,7 @@ impl Client {
     }
 }
 
-fn texts<'v>(rows: &'v [Value], field: &str) -> Vec<&'v str> {
+pub fn texts<'v>(rows: &'v [Value], field: &str) -> Vec<&'v str> {
     rows.iter().map(|row| row[field].as_str().unwrap()).collect()
 }
 
@@ -55,7 +55,7 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 /// Both databases, with the store and the queue that go with them.
-async fn both() -> [Deployment; 2] {
+pub async fn both() -> [Deployment; 2] {
     [Deployment::embedded().await, Deployment::full().await]
 }
 

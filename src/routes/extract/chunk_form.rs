@@ -13,6 +13,7 @@ use crate::app::ApiState;
 use crate::domain::body::{Body, BodyError};
 use crate::dto::fields::Fields;
 use crate::dto::upload::ChunkFields;
+use crate::handlers;
 use crate::routes::errors::ApiError;
 use crate::services::FieldError;
 
@@ -81,9 +82,16 @@ fn rest_of_form(mut reader: Multipart) -> impl futures::Stream<Item = Result<byt
 /// The file first, the fields that say what it is behind it.
 async fn read_file_first(mut reader: Multipart, mut texts: Texts, state: &ApiState) -> Result<ChunkUpload, ApiError> {
     let mut file = state.spool.begin();
+    let mut most = state.max_chunk_size.cast_unsigned();
+    let mut is_certain = false;
     while let Some(block) = reader.next_block().await? {
         file.write(block).await?;
-        if file.length() > state.max_chunk_size.cast_unsigned() {
+        if file.length() > most && !is_certain {
+            // Uploads of very large files have larger chunks. Its own is known when its name comes behind the file.
+            most = handlers::upload::largest_chunk_size(state).await?;
+            is_certain = true;
+        }
+        if file.length() > most {
             let message = "file size is larger than valid chunk size".to_owned();
             return Err(ApiError::fields("body", vec![FieldError { field: "file", message }]));
         }

@@ -1,10 +1,13 @@
 //! Bodies that are small: forms of either kind, and JSON objects.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use futures::TryStreamExt;
+use http_body::Body as _;
 use mime::Mime;
 
 use super::body::blocks;
@@ -23,13 +26,24 @@ impl FromRequest<ApiState> for FormFields {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        // Nothing is nothing in every form.
+        if request.body().is_end_stream() {
+            return Ok(Self(Fields::default()));
+        }
         let content_type = content_type(&request)?;
         let blocks = blocks(request.into_body(), &state.limits);
         let limit = state.limits.form_bytes;
         let fields = match content_type.as_ref().map(Mime::essence_str) {
             Some("multipart/form-data") => multipart(content_type.as_ref(), blocks, limit).await?,
-            Some("application/json") => json(&collect(blocks, limit).await?)?,
-            Some("application/x-www-form-urlencoded") | None => urlencoded(&collect(blocks, limit).await?),
+            Some("application/x-www-form-urlencoded") => urlencoded(&collect(blocks, limit).await?),
+            Some(kind) if kind == "application/json" || kind.ends_with("+json") => {
+                json(&collect(blocks, limit).await?)?
+            }
+            // Some clients send JSON without a word about it.
+            None => {
+                let body = collect(blocks, limit).await?;
+                if body.trim_ascii_start().starts_with(b"{") { json(&body)? } else { urlencoded(&body) }
+            }
             Some(_) => {
                 let body = collect(blocks, limit).await?;
                 if !body.is_empty() {
@@ -55,9 +69,22 @@ impl FromRequestParts<ApiState> for QueryFields {
 
 /// The request's content type, if it tells one.
 pub(super) fn content_type(request: &Request) -> Result<Option<Mime>, ApiError> {
-    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(None) };
-    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    let Some(value) = request.headers().get(header::CONTENT_TYPE).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let parsed = value.to_str().ok().and_then(|text| without_gap(text).parse().ok());
     parsed.map(Some).ok_or_else(|| ApiError::malformed("the content type cannot be read"))
+}
+
+/// The text without white space before its parameters, which is allowed there (RFC 9110 section 5.6.6), but not
+/// understood by the parser.
+fn without_gap(text: &str) -> Cow<'_, str> {
+    match text.split_once(';') {
+        Some((kind, parameters)) if kind.ends_with([' ', '\t']) => {
+            Cow::Owned(format!("{};{parameters}", kind.trim_end()))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 async fn collect(mut blocks: ByteBlocks, limit: usize) -> Result<BytesMut, BodyError> {
@@ -136,11 +163,8 @@ fn urlencoded(body: &[u8]) -> Fields {
 }
 
 fn json(body: &[u8]) -> Result<Fields, ApiError> {
-    let mut fields = Fields::default();
     if body.is_empty() {
-        return Ok(fields);
+        return Ok(Fields::default());
     }
-    let object = serde_json::from_slice(body).map_err(|_| ApiError::malformed("the body should be a JSON object"))?;
-    fields.insert_json(object);
-    Ok(fields)
+    Fields::from_json(body).map_err(|_| ApiError::malformed("the body should be a JSON object"))
 }

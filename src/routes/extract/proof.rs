@@ -28,11 +28,11 @@ impl FromRequestParts<ApiState> for WithCredential {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let PathId(id) = PathId::from_request_parts(parts, state).await?;
-        Ok(Self { id, proof: Proof::Credential(credential(parts, query(parts)?)?) })
+        Ok(Self { id, proof: Proof { credential: credential(parts, query(parts)?)?, link: None } })
     }
 }
 
-/// A file's identifier and a link's signature, or else a credential.
+/// A file's identifier and what the caller shows for it: a link's signature, a credential, or both.
 pub struct WithSignature {
     /// The file.
     pub id: FileId,
@@ -45,11 +45,10 @@ impl FromRequestParts<ApiState> for WithSignature {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let PathId(id) = PathId::from_request_parts(parts, state).await?;
-        let proof = match link_proof(parts)? {
-            Some(link) => Proof::Link(link),
-            None => Proof::Credential(credential(parts, query(parts)?)?),
-        };
-        Ok(Self { id, proof })
+        let link = link_proof(parts)?;
+        // What a link has in its query is no credential.
+        let pairs = if link.is_some() { HashMap::new() } else { query(parts)? };
+        Ok(Self { id, proof: Proof { credential: credential(parts, pairs)?, link } })
     }
 }
 

@@ -7,7 +7,7 @@ import { BASE_URL, bearerHeader, send } from "./transport";
 export { ApiError, isAbort, type ApiErrorKind } from "./error";
 
 export type User = components["schemas"]["UserAnswer"];
-/** An appointment with its newest files, a hundred at the most. */
+/** An appointment with its newest files, a thousand at the most. */
 export type Appointment = components["schemas"]["AppointmentAnswer"];
 /** A file in a list. `download_url` is `null` for a private one: {@link getFile} with the credential gives a signed one. */
 export type FileRow = components["schemas"]["ListedFileAnswer"];

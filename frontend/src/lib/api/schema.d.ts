@@ -13,7 +13,8 @@ export interface paths {
         };
         /**
          * The appointments of a user
-         * @description Each with its newest files, up to 100; `/file/appointment/{appointment_id}` lists all.
+         * @description Each with its newest files, up to 1,000; `/file/appointment/{appointment_id}` lists all. A page has fewer appointments
+         *     than `limit` where they have many files.
          */
         get: operations["appointments"];
         put?: never;
@@ -392,7 +393,7 @@ export interface paths {
         };
         /**
          * What the caller may do, and what its tenant has and may have
-         *     A limit that is absent is none.
+         * @description A limit that is absent is none.
          */
         get: operations["usage"];
         put?: never;
@@ -491,7 +492,7 @@ export interface components {
         AppointmentAnswer: {
             /** @description When it was made (RFC 3339). */
             date: string;
-            /** @description Its newest files, up to 100. */
+            /** @description Its newest files, up to 1,000. */
             files: components["schemas"]["ListedFileAnswer"][];
             /**
              * Format: uuid
@@ -572,7 +573,7 @@ export interface components {
             content_type: string;
             /** @description A flat JSON object: makes the file private. */
             credential?: string | null;
-            /** @description Any JSON object of up to 64 KiB. */
+            /** @description Any JSON object of up to 64 KiB and 30 levels. */
             detail?: string | null;
             /** @description The file's extension, without the dot. */
             file_extension: string;
@@ -693,7 +694,7 @@ export interface components {
             content_type?: string | null;
             /** @description A flat JSON object: makes the file private. */
             credential?: string | null;
-            /** @description Any JSON object of up to 64 KiB. */
+            /** @description Any JSON object of up to 64 KiB and 30 levels. */
             detail?: string | null;
             /** @description The file's extension, without the dot. */
             file_extension?: string | null;
@@ -800,7 +801,7 @@ export interface components {
             data: {
                 /** @description When it was made (RFC 3339). */
                 date: string;
-                /** @description Its newest files, up to 100. */
+                /** @description Its newest files, up to 1,000. */
                 files: components["schemas"]["ListedFileAnswer"][];
                 /**
                  * Format: uuid
@@ -982,7 +983,7 @@ export interface components {
             data: {
                 /** @description When it was made (RFC 3339). */
                 date: string;
-                /** @description Its newest files, up to 100. */
+                /** @description Its newest files, up to 1,000. */
                 files: components["schemas"]["ListedFileAnswer"][];
                 /**
                  * Format: uuid
