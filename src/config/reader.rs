@@ -285,7 +285,9 @@ impl Reader {
 
     /// Notes that a value is not what it must be.
     pub(super) fn refuse<T: Default>(&mut self, name: &'static str, value: &str, expected: &str) -> T {
-        let shown = if setting(name).secret { "what it is".to_owned() } else { format!("{value:?}") };
+        // A URL with user information has a password in it.
+        let hidden = setting(name).secret || value.contains('@');
+        let shown = if hidden { "what it is".to_owned() } else { format!("{value:?}") };
         self.errors.push(format!("{name} is {shown}, but must be {expected}"));
         T::default()
     }

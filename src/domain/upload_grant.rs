@@ -29,6 +29,9 @@ pub struct UploadGrant {
     pub visibility: Option<Visibility>,
     /// The key with which it was made, and with which it ends.
     pub made_by: Option<KeyId>,
+    /// Whether anyone could make it, because access control was off.
+    #[serde(default)]
+    pub by_anyone: bool,
     /// Until when the token is valid.
     pub expires_at: DateTime<Utc>,
 }
@@ -126,6 +129,7 @@ mod tests {
             appointment_id: None,
             visibility: Some(Visibility::Private),
             made_by: None,
+            by_anyone: false,
             expires_at: Utc::now(),
         };
         let fine = Intended {

@@ -80,7 +80,7 @@ impl AccessService {
         let ended = match (grant.made_by, &self.keys) {
             (Some(key), Some(keys)) => !keys.is_valid(key).await?,
             (Some(_), None) => !self.is_off(),
-            (None, _) => self.jwt.is_none() && !self.is_off(),
+            (None, _) => !self.is_off() && (grant.by_anyone || self.jwt.is_none()),
         };
         Ok((!ended).then(|| Caller::granted(grant)))
     }

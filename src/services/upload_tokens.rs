@@ -88,6 +88,7 @@ impl UploadTokenService {
                 Actor::Key { id, .. } => Some(id),
                 _ => None,
             },
+            by_anyone: caller.actor == Actor::Anyone,
             expires_at: (now() + new.valid_for).trunc_subsecs(0),
         };
         let entry = Entry::of(caller, Action::CreateUploadToken, Subject::Thing(grant.id), now());

@@ -238,6 +238,23 @@ async fn the_first_key_is_made_once_and_the_service_warns_when_it_is_open() {
 }
 
 #[tokio::test]
+async fn an_upload_token_that_anyone_could_make_ends_when_access_control_begins() {
+    for auth in ["keys", "jwt"] {
+        let deployment = Deployment::embedded().await.set("APP_AUTH", "off");
+        let api = deployment.api().await;
+        let token = new_upload_token(&api.client_with(None), &[("max_size", "9")]).await;
+        assert_eq!(api.client_with(Some(&token)).post("/file/upload/init", &[]).await.status, 200);
+        drop(api);
+        let deployment = deployment.set("APP_AUTH", auth);
+        let deployment =
+            deployment.set("APP_JWT_ISSUER", "https://issuer.example.org").set("APP_JWT_AUDIENCE", "files");
+        let deployment = deployment.set("APP_JWT_ALGORITHMS", "HS256").set("APP_JWT_SECRET", "x".repeat(32));
+        let api = deployment.api().await;
+        assert_eq!(api.client_with(Some(&token)).post("/file/upload/init", &[]).await.status, 401, "{auth}");
+    }
+}
+
+#[tokio::test]
 async fn an_upload_token_allows_one_thing() {
     let (_deployment, services) = closed().await;
     let client = services[0].client();

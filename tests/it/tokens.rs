@@ -14,6 +14,8 @@ use crate::support::deployment::Service;
 use crate::support::{Client, Deployment, bytes};
 
 const ISSUER: &str = "https://issuer.example";
+/// In the address of the keys.
+const SECRET: &str = "a-secret-that-no-log-may-show";
 
 struct Issuer {
     key: Ed25519KeyPair,
@@ -93,7 +95,8 @@ impl KeyServer {
 async fn trusting(server: &KeyServer, auth: &str) -> (Deployment, Service) {
     let deployment = Deployment::embedded().await.closed().await.set("APP_AUTH", auth);
     let deployment = deployment.set("APP_JWT_ISSUER", ISSUER).set("APP_JWT_AUDIENCE", "files");
-    let deployment = deployment.set("APP_JWT_JWKS_URL", &*server.url).set("APP_JWT_TENANT_CLAIM", "org");
+    let deployment =
+        deployment.set("APP_JWT_JWKS_URL", format!("{}?key={SECRET}", server.url)).set("APP_JWT_TENANT_CLAIM", "org");
     let deployment = deployment.set("APP_JWT_USER_CLAIM", "user");
     let service = deployment.api().await;
     (deployment, service)
@@ -151,6 +154,7 @@ async fn a_server_of_keys_that_misbehaves_lets_nobody_in_and_keeps_nobody_out() 
         assert_eq!(status(&service, &issuer.token(&json!({}))).await, 503);
         assert_eq!(status(&service, "no token at all").await, 401);
         assert!(service.log().iter().any(|line| line.contains("APP_JWT_JWKS_URL gives no keys")));
+        assert!(!service.log().iter().any(|line| line.contains(SECRET)));
         assert_eq!(service.client().get("/users").await.status, 200);
     }
     let server = KeyServer::start(Conduct::Answer(json!({ "keys": [issuer.public()] }))).await;

@@ -119,7 +119,7 @@ impl KeySet {
             Ok(keys) => *self.told.write().unwrap_or_else(PoisonError::into_inner) = Told { keys, at: *asked },
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::error!(url = %remote.url, error, "APP_JWT_JWKS_URL gives no keys");
+                tracing::error!(url = %without_query(&remote.url), error, "APP_JWT_JWKS_URL gives no keys");
             }
         }
     }
@@ -138,7 +138,7 @@ impl KeySet {
 impl Remote {
     fn new(url: Url) -> anyhow::Result<Self> {
         if url.scheme() != "https" {
-            tracing::warn!(%url, "APP_JWT_JWKS_URL is not https: whoever can change what comes back can let anybody in");
+            tracing::warn!(url = %without_query(&url), "APP_JWT_JWKS_URL is not https: whoever can change what comes back can let anybody in");
         }
         // It does not matter who of the process is first.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -148,11 +148,12 @@ impl Remote {
     }
 
     async fn fetch(&self) -> anyhow::Result<Vec<Named>> {
-        let response = self.client.get(self.url.clone()).send().await?.error_for_status()?;
+        let response = self.client.get(self.url.clone()).send().await.and_then(reqwest::Response::error_for_status);
+        let response = response.map_err(reqwest::Error::without_url)?;
         let mut body = Vec::new();
         let mut blocks = response.bytes_stream();
         while let Some(block) = blocks.next().await {
-            let block = block?;
+            let block = block.map_err(reqwest::Error::without_url)?;
             if body.len() + block.len() > MOST_BYTES {
                 bail!("the answer is longer than {MOST_BYTES} bytes");
             }
@@ -160,6 +161,13 @@ impl Remote {
         }
         from_json(&body)
     }
+}
+
+/// In its query an address may have a secret.
+fn without_query(url: &Url) -> Url {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown
 }
 
 fn from_file(path: &Path) -> anyhow::Result<Vec<Named>> {
