@@ -44,6 +44,7 @@ fuzz-parsers:
 # The figures of the README. Options go through ARGS, for example ARGS="--size 256".
 bench:
 	scripts/install-test-deps
+	npm run --prefix frontend --silent build
 	cargo bench --locked --bench speed --no-run
 	scripts/with-services cargo bench --locked --bench speed -- $(ARGS)
 

@@ -11,6 +11,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::telemetry;
+
 /// The end of the time allowed that is kept for giving jobs back, at most; never more than a quarter of it.
 const HAND_BACK: Duration = Duration::from_secs(5);
 /// What a process that was told twice to stop ends with: 128 and the number of SIGINT.
@@ -25,7 +27,7 @@ pub fn run(name: &str, program: impl Future<Output = anyhow::Result<ExitCode>>) 
         ended
     });
     ended.unwrap_or_else(|error| {
-        eprintln!("{name}: {error:#}");
+        telemetry::say_last(name, &error);
         ExitCode::FAILURE
     })
 }

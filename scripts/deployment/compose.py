@@ -17,7 +17,7 @@ VOLUMES = {"mysql": "/var/lib/mysql", "rabbitmq": "/var/lib/rabbitmq", "minio": 
 # Host address (none is every one), host port and port of the service.
 PORTS = {
     "api": {("", "8000", "8000")},
-    "minio": {("", "9000", "9000"), ("127.0.0.1", "9001", "9001")},
+    "minio": {("127.0.0.1", "9000", "9000"), ("127.0.0.1", "9001", "9001")},
     "rabbitmq": {("127.0.0.1", "15672", "15672")},
 }
 # Settings that an operator of the compose file cannot change: they follow from the file itself.

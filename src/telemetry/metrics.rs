@@ -42,6 +42,8 @@ pub const JOBS_RUNNING: &str = "filemanager_jobs_running";
 pub const JOB_SECONDS: &str = "filemanager_job_duration_seconds";
 /// Attempts at jobs that failed.
 pub const JOB_FAILURES: &str = "filemanager_job_failures_total";
+/// What a comparison of database and store found that a person should look at.
+pub const TIDYING_FINDINGS: &str = "filemanager_gc_findings_total";
 /// Uploads that are neither completed nor given up.
 pub const UPLOADS_OPEN: &str = "filemanager_uploads_open";
 /// What runs.
@@ -79,6 +81,11 @@ pub const CATALOGUE: &[(&str, Kind, &str)] = &[
     (JOBS_RUNNING, Level, "Jobs that this process runs."),
     (JOB_SECONDS, Histogram, "Seconds that an attempt at a job took."),
     (JOB_FAILURES, Counter, "Attempts at jobs that failed."),
+    (
+        TIDYING_FINDINGS,
+        Counter,
+        "Things that a comparison of database and store found and that a person should look at.",
+    ),
     (UPLOADS_OPEN, Level, "Uploads that are neither completed nor given up; counted up to 100000."),
     (BUILD, Level, "Always 1; the labels say what runs."),
 ];

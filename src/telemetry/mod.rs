@@ -5,6 +5,7 @@ pub mod metrics;
 pub mod traces;
 
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
@@ -19,6 +20,9 @@ use crate::config::{LogConfig, TraceConfig};
 /// warns of each one that it closes because a caller went away in the middle of a statement: nothing is wrong then.
 const QUIET: &str = "aws_smithy_runtime=warn,aws_sdk_s3=warn,hyper=warn,sqlx=warn,sqlx_core::pool::connection=error,\
                      lapin=off,async_rs=off";
+
+/// Whether each line of the log is JSON, once it is started.
+static IS_FOR_PROGRAMS: OnceLock<bool> = OnceLock::new();
 
 /// Starts the log on standard error.
 ///
@@ -50,13 +54,27 @@ pub async fn stop(exporter: Option<Exporter>) {
     }
 }
 
+/// Says why a program ends: in the log where programs read that, else to a person.
+pub fn say_last(name: &str, error: &anyhow::Error) {
+    if IS_FOR_PROGRAMS.get() == Some(&true) {
+        tracing::error!(error = format!("{error:#}"), "{name} ends");
+    } else {
+        eprintln!("{name}: {error:#}");
+    }
+}
+
 fn start_with(config: &LogConfig, exporter: Option<&Exporter>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))?;
     let started = match exporter {
         None => registry().with(filter).with(lines(config)).try_init(),
         Some(exporter) => registry().with(exporter.layer()).with(lines(config).with_filter(filter)).try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))?;
+    let _ = IS_FOR_PROGRAMS.set(config.json);
+    if config.json {
+        std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+    }
+    Ok(())
 }
 
 fn lines<S>(config: &LogConfig) -> Box<dyn Layer<S> + Send + Sync>

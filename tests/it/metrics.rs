@@ -191,6 +191,21 @@ async fn jobs_that_fail_are_counted_by_their_reason() {
 }
 
 #[tokio::test]
+async fn a_file_whose_object_is_gone_is_counted_by_the_next_comparison() {
+    let deployment = Deployment::embedded().await;
+    let deployment = deployment.set("GC_INTERVAL", "1").set("JOB_LEASE", "3").set("GC_GRACE", "4");
+    let (deployment, services) = watched(deployment).await;
+    let client = services[0].client();
+    let file = client.upload(&[b"abc".to_vec()], &[], &[]).await;
+    client.done(&file, None).await;
+    let object = deployment.folder.path().join("data/objects").join(file["path"].as_str().unwrap());
+    let lost = async || Scrape::api(&services[0]).await.value("filemanager_gc_findings_total", &["finding=\"lost\""]);
+    assert_eq!(lost().await, 0);
+    std::fs::remove_file(object).unwrap();
+    eventually("the lost file is counted", async || (lost().await > 0).then_some(())).await;
+}
+
+#[tokio::test]
 async fn a_database_that_is_away_is_seen_and_nothing_stale_is_told() {
     let gate = Proxy::to(mysql_address()).await;
     let deployment = Deployment::new(Database::MySql, Store::Directory, Queue::InProcess).await;

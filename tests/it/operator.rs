@@ -30,6 +30,9 @@ async fn what_keeps_it_from_starting_is_named() {
     let taken = Deployment::embedded().await.set("APP_PORT", port);
     let (status, _, complaint) = run(taken.command(API)).await;
     assert!(!status.success() && complaint.contains("APP_PORT"), "{complaint}");
+    // The log is JSON here, to the last word.
+    let last: serde_json::Value = serde_json::from_str(complaint.lines().last().unwrap()).expect("JSON");
+    assert!(last["error"].as_str().unwrap().contains("APP_PORT"), "{complaint}");
     let nowhere = Deployment::embedded().await.set("APP_DATA_DIR", "/proc/nowhere");
     let (status, _, complaint) = run(nowhere.command(API)).await;
     assert!(!status.success() && complaint.contains("APP_DATA_DIR"), "{complaint}");
