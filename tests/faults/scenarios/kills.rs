@@ -43,7 +43,8 @@ pub async fn api(run: Run) -> String {
         cluster.restart_api().await;
     }
     traffic.finish().await;
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 pub async fn in_request(run: Run) -> String {
@@ -73,7 +74,8 @@ pub async fn in_request(run: Run) -> String {
             caller.complete(upload, &plan).await;
         }
     }
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 /// Puts an API with a failpoint in the place of the one that runs.
@@ -106,7 +108,8 @@ pub async fn worker(run: Run) -> String {
         kill_workers_at(&mut cluster, &caller, &mixed, &OF_REWRITE).await;
         kill_workers_in_removal(&mut cluster, &caller, &tail).await;
     }
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 /// Has as many files made as there are points, by workers of which each dies at its own.

@@ -120,11 +120,6 @@ impl Traffic {
 }
 
 /// What a scenario says when all is well.
-fn summary(ledger: &Ledger, left: usize) -> String {
-    let files = ledger.files().len();
-    if left == 0 {
-        format!("({files} files)")
-    } else {
-        format!("({files} files; {left} objects of nobody in the store)")
-    }
+fn summary(ledger: &Ledger) -> String {
+    format!("({} files)", ledger.files().len())
 }

@@ -24,7 +24,8 @@ pub async fn broker(run: Run) -> String {
         run.servers.restart_broker().await;
     }
     traffic.finish().await;
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 pub async fn database(run: Run) -> String {
@@ -43,7 +44,8 @@ pub async fn database(run: Run) -> String {
         cluster.database.open();
     }
     traffic.finish().await;
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 pub async fn store(run: Run) -> String {
@@ -60,5 +62,6 @@ pub async fn store(run: Run) -> String {
         cluster.restart_store().await;
     }
     traffic.finish().await;
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }

@@ -52,7 +52,8 @@ pub async fn purge(run: Run) -> String {
         all_is_well(&cluster, &ledger).await;
         cluster.workers.clear();
     }
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 /// A worker is frozen in its job until another has it, and goes on while that one is at work.
@@ -88,7 +89,8 @@ pub async fn frozen(run: Run) -> String {
         all_is_well(&cluster, &ledger).await;
         cluster.workers.clear();
     }
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 /// State and epoch of the job that makes a file.
@@ -143,11 +145,11 @@ pub async fn duplicates(run: Run) -> String {
             published.await.expect("the broker takes it");
         }
     }
-    let left = all_is_well(&cluster, &ledger).await;
+    all_is_well(&cluster, &ledger).await;
     let done = cluster.workers.iter().flat_map(crate::support::Service::log);
     let done = done.filter(|line| line.contains("\"job done\"") && line.contains("assemble_file")).count();
     assert_eq!(done, run.rounds, "how often files were made");
-    summary(&ledger, left)
+    summary(&ledger)
 }
 
 /// Jobs whose bytes are gone among good ones, and one that kills every worker.
@@ -182,7 +184,8 @@ pub async fn poisoned(run: Run) -> String {
     ledger.forget(&deadly);
     files_are_there(caller.base(), &ledger, &ledger.files()).await;
     assert!(ledger.files().iter().any(|file| file.file == frightening));
-    summary(&ledger, all_is_well(&cluster, &ledger).await)
+    all_is_well(&cluster, &ledger).await;
+    summary(&ledger)
 }
 
 /// Waits until a file is in FAILURE with a sentence for a person, and deletes it.

@@ -1,4 +1,5 @@
 /** The file on the person's disk. It may change or go while it is being sent. */
+import { extensionOf } from "@/lib/preview";
 import { Refusal } from "./troubles";
 
 const MAX_NAME = 255;
@@ -20,11 +21,10 @@ export async function check(file: File, handle: FileSystemFileHandle | undefined
 }
 
 /** The extension of a name that the service can take. */
-export function extensionOf(name: string): string {
+export function requiredExtension(name: string): string {
   if (name === "") throw new Refusal({ kind: "noName" });
   if ([...name].length > MAX_NAME) throw new Refusal({ kind: "nameTooLong" });
-  const dot = name.lastIndexOf(".");
-  const extension = dot < 0 ? "" : name.slice(dot + 1).toLowerCase();
+  const extension = extensionOf(name);
   if (extension === "") throw new Refusal({ kind: "noExtension" });
   return extension;
 }

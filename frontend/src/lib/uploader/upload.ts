@@ -5,7 +5,7 @@ import { Patience } from "./patience";
 import { Plan } from "./plan";
 import type { FileFacts, Made, Outcome, OwnedFacts, Ports, Received, Remembered } from "./ports";
 import { Completed, Sending } from "./sending";
-import { check, extensionOf } from "./source";
+import { check, requiredExtension } from "./source";
 import { Speed, secondsLeft } from "./speed";
 import { Refusal, Unknown, isMissingChunks, passing, refusalOf } from "./troubles";
 import type { NewUpload, Owner, Problem, UploadPhase, UploadView } from "./types";
@@ -342,7 +342,7 @@ export class Upload {
       filename: name,
       total_size: size,
       content_type: type || "application/octet-stream",
-      file_extension: extensionOf(name),
+      file_extension: requiredExtension(name),
     };
   }
 
