@@ -173,7 +173,8 @@ async fn perform(context: &WorkerContext, job: &ClaimedJob, leftovers: Option<&L
     let outcome = tokio::select! {
         // In this order: one that was frozen learns that its lease is over before it does anything else.
         biased;
-        () = keep_lease(context, job) => {
+        // What notices first that the lease is over would hide what the epoch is for.
+        () = keep_lease(context, job), if !failpoint::is_off("epoch") => {
             tracing::warn!(kind = job.kind, "the lease is lost; another worker has the job, or will have it");
             return Written::Lost;
         }
