@@ -48,7 +48,8 @@ export function Endless<Item extends { id: string }>(props: EndlessProps<Item>) 
         ))}
       </ul>
       {phase === "loading" && <SkeletonRows rows={items.length > 0 ? 2 : 6} />}
-      {(phase === "more" || phase === "error") && <More load={() => void list.loadMore()} />}
+      {phase === "more" && <More load={() => void list.loadMore()} />}
+      {phase === "error" && <Stuck problem={problem} retry={() => void list.loadMore()} />}
     </div>
   );
 }
@@ -65,6 +66,20 @@ function More({ load }: { load: () => void }) {
     <div className="flex justify-center border-t border-line p-2">
       <Button ref={button} look="quiet" onClick={load}>
         {texts.common.loadMore}
+      </Button>
+    </div>
+  );
+}
+
+/** Tells why there is no more. It is in sight, and would ask without end if it went on by itself. */
+function Stuck({ problem, retry }: { problem: unknown; retry: () => void }) {
+  return (
+    <div className="flex flex-wrap items-center justify-center gap-x-3 gap-y-1 border-t border-line p-2">
+      <p role="alert" className="text-sm text-bad">
+        {sentence(problem)}
+      </p>
+      <Button size="small" onClick={retry}>
+        {texts.common.retry}
       </Button>
     </div>
   );
