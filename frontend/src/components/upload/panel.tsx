@@ -93,8 +93,9 @@ function Summary({ totals, isPaused, isOpen, onToggle }: SummaryProps) {
   ];
   return (
     <header className="space-y-2 border-b border-line px-4 py-3">
-      <div className="flex items-center gap-2">
-        <div className="min-w-0 flex-1">
+      <div className="flex flex-wrap items-center gap-2">
+        {/* On phones there is no room beside it for the buttons. */}
+        <div className="min-w-0 flex-1 max-sm:basis-full">
           <h2 className="font-semibold">{titleOf(totals)}</h2>
           <p className="text-sm text-soft">{facts.filter(Boolean).join(" · ")}</p>
         </div>
@@ -112,6 +113,7 @@ function Summary({ totals, isPaused, isOpen, onToggle }: SummaryProps) {
           label={isOpen ? texts.panel.collapse : texts.panel.expand}
           aria-expanded={isOpen}
           size="smallIcon"
+          className="ml-auto"
           onClick={onToggle}
         >
           {isOpen ? <ChevronDown aria-hidden className="size-4" /> : <ChevronUp aria-hidden className="size-4" />}
