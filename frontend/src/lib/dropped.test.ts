@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { droppedFiles } from "./dropped";
+import { droppedFiles, folderFiles } from "./dropped";
 
 const file = (name: string) => new File(["x"], name);
 
@@ -67,4 +67,11 @@ describe("what was dropped", () => {
     expect(files.map(({ file: { name } }) => name)).toEqual(["open.txt"]);
     expect(unreadable).toBe(2);
   });
+});
+
+it("leaves in a chosen folder what systems have put there", () => {
+  const wanted = file("a.txt");
+  const litter = [".DS_Store", "Thumbs.db", "DESKTOP.INI", "._a.txt"].map(file);
+  expect(folderFiles([...litter, wanted])).toEqual({ files: [{ file: wanted }], unreadable: 0 });
+  expect(folderFiles(litter).files).toEqual([]);
 });

@@ -27,6 +27,12 @@ export function droppedFiles(data: Pick<DataTransfer, "items">): Promise<Dropped
   return gathered(items.map(begin));
 }
 
+/** The same of a folder that was chosen: browsers give all there is in it. */
+export function folderFiles(files: Iterable<File>): DroppedFiles {
+  const wanted = Array.from(files).filter(({ name }) => !LITTER.test(name));
+  return { files: wanted.map((file) => ({ file })), unreadable: 0 };
+}
+
 async function gathered(walks: readonly Found[]): Promise<DroppedFiles> {
   const all: DroppedFiles = { files: [], unreadable: 0 };
   for (const walk of walks) {

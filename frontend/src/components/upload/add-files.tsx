@@ -9,9 +9,10 @@ import { useStore } from "@/components/shell/use-store";
 import { Button } from "@/components/ui/button";
 import { Switch } from "@/components/ui/switch";
 import { nextCredential } from "@/lib/credentials";
+import { folderFiles } from "@/lib/dropped";
 import { currentPlace } from "@/lib/place";
 import { texts } from "@/texts";
-import { addFiles, pickFiles } from "./add";
+import { addDropped, addFiles, pickFiles } from "./add";
 
 const KeepPrivate = dynamic(() => import("./keep-private"), { ssr: false });
 
@@ -39,6 +40,10 @@ function Choice() {
     addFiles(Array.from(event.target.files ?? [], (file) => ({ file })));
     event.target.value = "";
   };
+  const chosenFolder = (event: ChangeEvent<HTMLInputElement>) => {
+    void addDropped(Promise.resolve(folderFiles(event.target.files ?? [])));
+    event.target.value = "";
+  };
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
@@ -48,7 +53,7 @@ function Choice() {
           <p className="text-sm text-soft wrap-anywhere">{place && texts.upload.into(place.name)}</p>
         </div>
         <input ref={files} type="file" multiple hidden data-testid="files" onChange={chosen} />
-        <input ref={folder} type="file" {...wholeFolder} hidden data-testid="folder" onChange={chosen} />
+        <input ref={folder} type="file" {...wholeFolder} hidden data-testid="folder" onChange={chosenFolder} />
         <div className="flex flex-wrap gap-2">
           <Button onClick={() => folder.current?.click()} className="touch:hidden">
             <FolderUp aria-hidden className="size-4" />
