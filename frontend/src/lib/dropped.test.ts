@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { droppedFiles, folderFiles } from "./dropped";
+import { droppedFiles, folderFiles, isForField } from "./dropped";
 
 const file = (name: string) => new File(["x"], name);
 
@@ -74,4 +74,12 @@ it("leaves in a chosen folder what systems have put there", () => {
   const litter = [".DS_Store", "Thumbs.db", "DESKTOP.INI", "._a.txt"].map(file);
   expect(folderFiles([...litter, wanted])).toEqual({ files: [{ file: wanted }], unreadable: 0 });
   expect(folderFiles(litter).files).toEqual([]);
+});
+
+it("is for a field when it is pasted there and there is text in it", () => {
+  const field = { closest: () => ({}) as Element };
+  const elsewhere = { closest: () => null };
+  const [cells, picture] = [{ types: ["text/plain", "text/html", "Files"] }, { types: ["Files"] }];
+  expect(isForField(field, cells)).toBe(true);
+  expect([isForField(field, picture), isForField(elsewhere, cells), isForField(null, cells)]).not.toContain(true);
 });

@@ -120,3 +120,8 @@ function sorted<Named extends { name: string }>(entries: Named[]): Named[] {
 export function hasFiles(data: DataTransfer | null): boolean {
   return data?.types.includes("Files") ?? false;
 }
+
+/** Whether what is pasted there is text for a field: office programs give a picture of it too. */
+export function isForField(target: Pick<Element, "closest"> | null, data: Pick<DataTransfer, "types">): boolean {
+  return data.types.includes("text/plain") && !!target?.closest("input, textarea, [contenteditable]");
+}

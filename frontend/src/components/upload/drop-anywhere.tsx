@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 import { useAccess } from "@/components/access/use-access";
 import { useStore } from "@/components/shell/use-store";
 import { nextCredential } from "@/lib/credentials";
-import { droppedFiles, hasFiles } from "@/lib/dropped";
+import { droppedFiles, hasFiles, isForField } from "@/lib/dropped";
 import { currentPlace } from "@/lib/place";
 import { texts } from "@/texts";
 import { addDropped, obstacleOf } from "./add";
@@ -68,8 +68,10 @@ function useDrop(): boolean {
     );
     addEventListener(
       "paste",
-      ({ clipboardData }) => {
-        if (clipboardData && hasFiles(clipboardData)) void addDropped(droppedFiles(clipboardData));
+      ({ target, clipboardData }) => {
+        if (!clipboardData || !hasFiles(clipboardData)) return;
+        const place = target instanceof Element ? target : null;
+        if (!isForField(place, clipboardData)) void addDropped(droppedFiles(clipboardData));
       },
       { signal },
     );
