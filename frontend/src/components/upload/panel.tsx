@@ -27,7 +27,7 @@ export function UploadPanel() {
     overscan: 4,
   });
   const [isOpen, setOpen] = useState(true);
-  useStayed(totals.active > 0);
+  useStayed(totals.unfinished > 0);
   const isPaused = uploads.some(({ phase }) => phase === "paused");
   if (uploads.length === 0) return null;
   return (
@@ -66,14 +66,14 @@ export function UploadPanel() {
   );
 }
 
-/** Asks before the page is left while something goes up. */
-function useStayed(isActive: boolean): void {
+/** Asks before the page is left while something goes up, or waits for that: files in line would be forgotten. */
+function useStayed(isNeeded: boolean): void {
   useEffect(() => {
-    if (!isActive) return;
+    if (!isNeeded) return;
     const ask = (event: Event) => event.preventDefault();
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
-  }, [isActive]);
+  }, [isNeeded]);
 }
 
 interface SummaryProps {

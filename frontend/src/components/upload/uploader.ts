@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from "react";
 import { access } from "@/lib/access";
 import { browserPorts } from "@/lib/uploader/browser";
+import { totalsOf } from "@/lib/uploader/totals";
 import type { UploaderSnapshot } from "@/lib/uploader/types";
 import { Uploader } from "@/lib/uploader/uploader";
 
@@ -36,10 +37,7 @@ function obeyAccess(uploads: Uploader): void {
   obey();
 }
 
-const nothing: UploaderSnapshot = {
-  uploads: [],
-  totals: { files: 0, ready: 0, active: 0, troubled: 0, size: 0, sent: 0, speed: null, secondsLeft: null },
-};
+const nothing: UploaderSnapshot = { uploads: [], totals: totalsOf([]) };
 
 export function useUploads(): UploaderSnapshot {
   return useSyncExternalStore(

@@ -127,6 +127,8 @@ export interface Totals {
   ready: number;
   /** Under way or in line. */
   active: number;
+  /** The same, with those that go on once the person says so or signs in. */
+  unfinished: number;
   /** Refused or failed, or waiting for somebody to sign in. */
   troubled: number;
   size: number;
