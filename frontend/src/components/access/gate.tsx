@@ -1,7 +1,9 @@
 "use client";
 
 import dynamic from "next/dynamic";
-import { useEffect, type ReactNode } from "react";
+import { useRouter } from "next/navigation";
+import { useEffect, useRef, type ReactNode } from "react";
+import { usePerson } from "@/components/shell/use-person";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { access } from "@/lib/access";
 import { forgetCredentials } from "@/lib/credentials";
@@ -19,10 +21,9 @@ export function Gate({ children }: { children: ReactNode }) {
   const hasLeft = isOut || now.kind === "changing";
   useEffect(() => access.start(), []);
   useEffect(() => {
-    if (!hasLeft) return;
-    openedFile.set(null);
-    forgetCredentials();
+    if (hasLeft) forgetVisit();
   }, [hasLeft]);
+  useFreshStart();
   if (isOut) return <SignIn reason={now.reason} />;
   if (now.kind === "changing") return <SkeletonRows />;
   const isUnknown = now.kind === "unknown";
@@ -33,4 +34,25 @@ export function Gate({ children }: { children: ReactNode }) {
       <div hidden={isUnknown}>{children}</div>
     </>
   );
+}
+
+/** Somebody else than before begins where everybody does, and finds nothing open of the one before. */
+function useFreshStart(): void {
+  const id = usePerson()?.id;
+  const router = useRouter();
+  const last = useRef<string>(undefined);
+  useEffect(() => {
+    // Whoever chooses the same name again is where they were.
+    if (id === undefined || id === last.current) return;
+    const isFirst = last.current === undefined;
+    last.current = id;
+    if (isFirst) return;
+    forgetVisit();
+    router.replace("/");
+  }, [id, router]);
+}
+
+function forgetVisit(): void {
+  openedFile.set(null);
+  forgetCredentials();
 }

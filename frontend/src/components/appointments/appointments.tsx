@@ -30,7 +30,7 @@ export function Appointments({ person }: { person: Person }) {
   const wanted = query.trim().toLocaleLowerCase();
   const gone = isNotFound(shown.problem);
   usePlace(person.id, null, gone ? null : texts.upload.intoFiles(person.name));
-  useEffect(() => learnNames(shown.items), [shown.items]);
+  useEffect(() => learnNames(person.id, shown.items), [person.id, shown.items]);
   useSearchEverything(list, shown, wanted);
   if (gone) return <UserGone />;
   const items = shown.items.filter(({ id, name }) => !hidden.has(id) && name.toLocaleLowerCase().includes(wanted));
