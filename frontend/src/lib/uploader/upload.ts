@@ -256,7 +256,7 @@ export class Upload {
 
   /** Opens the upload, or asks what the server has of it, and sends the rest. */
   private async sendAll(signal: AbortSignal): Promise<void> {
-    this.enter("sending");
+    this.enter("sending", signal);
     const { server } = this.ports;
     const opened = this.opened;
     if (!opened) {
@@ -283,7 +283,7 @@ export class Upload {
   private async complete(signal: AbortSignal): Promise<void> {
     const { opened } = this;
     if (!opened) throw new Unknown();
-    this.enter("finishing");
+    this.enter("finishing", signal);
     const { uploadId, plan } = opened;
     this.made = await this.insist(signal, () =>
       this.ports.server.complete(uploadId, plan.count, this.ownedFacts(), signal),
@@ -294,7 +294,7 @@ export class Upload {
   private async settle(signal: AbortSignal, made: Made): Promise<void> {
     const { server, memory } = this.ports;
     const credential = this.origin.credential ?? made.credential ?? null;
-    this.enter("finishing");
+    this.enter("finishing", signal);
     if (this.failed) await this.insist(signal, () => server.retry(made.id, credential, signal));
     this.failed = false;
     const asked = () => this.insist(signal, () => server.outcome(made.id, credential, signal));
@@ -371,7 +371,9 @@ export class Upload {
     await this.ports.memory.save({ ...known, chunkSize: plan.chunkSize, ...(handle && { handle }) });
   }
 
-  private enter(stage: "sending" | "finishing"): void {
+  private enter(stage: "sending" | "finishing", signal: AbortSignal): void {
+    // It may have been stopped while the disk was asked, which heeds no signal.
+    signal.throwIfAborted();
     this.stage = stage;
     this.speed.restart();
     this.become(stage);

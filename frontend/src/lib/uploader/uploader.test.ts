@@ -110,6 +110,25 @@ describe("a person", () => {
     }
   });
 
+  it("pauses while the disk is asked whether all that was sent is the file still", async () => {
+    const browser = new FakeBrowser();
+    const tab = browser.tab();
+    const file = textFile("notes.txt", CONTENT);
+    const asked: (() => void)[] = [];
+    const getFile = () => new Promise<File>((resolve) => asked.push(() => resolve(file)));
+    tab.add([{ ...publicFile(file), handle: { getFile } as FileSystemFileHandle }]);
+    await browser.clock.until(() => asked.length === 1);
+    tab.pause(only(tab).id);
+    asked[0]?.();
+    await browser.clock.pass(1000);
+    expect(only(tab).phase).toBe("paused");
+    expect(browser.server.calls).not.toContain("complete");
+    tab.resume(only(tab).id);
+    await browser.clock.until(() => asked.length === 2);
+    asked[1]?.();
+    await until(browser, tab, "ready");
+  });
+
   it("cancels at any moment, and nothing stays", async () => {
     for (let moment = 0; moment < 60; moment += 3) {
       const { browser, tab } = start();
