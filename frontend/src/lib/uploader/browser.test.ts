@@ -1,6 +1,6 @@
 import "fake-indexeddb/auto";
-import { expect, it, vi } from "vitest";
-import { BrowserMemory, browserPorts } from "./browser";
+import { expect, it } from "vitest";
+import { BrowserMemory } from "./browser";
 import type { Remembered } from "./ports";
 
 const upload: Remembered = {
@@ -27,33 +27,4 @@ it("remembers uploads over reloads until they are forgotten", async () => {
   ]);
   await new BrowserMemory().forget("a");
   expect(await new BrowserMemory().all()).toEqual([{ ...upload, id: "c" }]);
-});
-
-/** What a browser keeps under names. */
-function storage() {
-  const kept = new Map<string, string>();
-  return {
-    getItem: (name: string) => kept.get(name) ?? null,
-    setItem: (name: string, value: string) => void kept.set(name, value),
-    removeItem: (name: string) => void kept.delete(name),
-  };
-}
-
-it("without locks, leaves an upload to the tab that began it", async () => {
-  const [one, other] = [storage(), storage()];
-  vi.stubGlobal("navigator", {});
-  vi.stubGlobal("localStorage", storage());
-  const { locks } = browserPorts();
-  vi.stubGlobal("sessionStorage", one);
-  expect(await locks.take("a")).not.toBeNull();
-  vi.stubGlobal("sessionStorage", other);
-  expect(await locks.take("a")).toBeNull();
-  expect(await locks.take("b")).not.toBeNull();
-  vi.stubGlobal("sessionStorage", one);
-  const release = await locks.take("a");
-  expect(release).not.toBeNull();
-  release?.();
-  vi.stubGlobal("sessionStorage", other);
-  expect(await locks.take("a")).not.toBeNull();
-  vi.unstubAllGlobals();
 });

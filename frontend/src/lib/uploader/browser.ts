@@ -1,7 +1,7 @@
 /** What the uploader needs, as browsers have it. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import { Claims } from "./claims";
 import type { Clock, Locks, Memory, Network, Ports, Remembered } from "./ports";
-import { randomId } from "./random";
 import { service } from "./service";
 
 const clock: Clock = {
@@ -65,35 +65,26 @@ export class BrowserMemory implements Memory {
   }
 }
 
-/** Web Locks are free again when their tab goes, however it goes. They need a secure page. */
-const locks: Locks = {
-  take: (id) => {
-    if (!("locks" in navigator)) return Promise.resolve(takeWithoutLocks(id));
-    return new Promise((resolve) => {
+/** They are free again when their tab goes, however it goes. */
+const webLocks: Locks = {
+  take: (id) =>
+    new Promise((resolve) => {
       void navigator.locks.request(`filemanager upload ${id}`, { ifAvailable: true }, (lock) => {
         if (!lock) return resolve(null);
         return new Promise<void>((release) => resolve(release));
       });
-    });
-  },
+    }),
 };
 
-/** Without locks, an upload is of the tab that began it, for as long as that is there: reloads do not count. */
-function takeWithoutLocks(id: string): (() => void) | null {
-  const key = `filemanager.upload.${id}`;
-  try {
-    const tab = sessionStorage.getItem("filemanager.tab") ?? randomId();
-    sessionStorage.setItem("filemanager.tab", tab);
-    const owner = localStorage.getItem(key);
-    if (owner !== null && owner !== tab) return null;
-    localStorage.setItem(key, tab);
-    return () => localStorage.removeItem(key);
-  } catch {
-    // A browser that remembers nothing has nothing of other tabs either.
-    return () => undefined;
-  }
+/** Web Locks need a secure page. */
+function locks(): Locks {
+  if ("locks" in navigator) return webLocks;
+  const claims = new Claims(clock);
+  addEventListener("pagehide", () => claims.leave());
+  addEventListener("pageshow", () => claims.comeBack());
+  return claims;
 }
 
 export function browserPorts(): Ports {
-  return { server: service(clock), clock, network, memory: new BrowserMemory(), locks };
+  return { server: service(clock), clock, network, memory: new BrowserMemory(), locks: locks() };
 }

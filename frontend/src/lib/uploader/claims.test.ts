@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Claims } from "./claims";
+import { FakeClock } from "./testing/clock";
+
+const MINUTES = 60_000;
+
+/** What a browser keeps under names. */
+function storage(kept = new Map<string, string>()) {
+  return {
+    getItem: (name: string) => kept.get(name) ?? null,
+    setItem: (name: string, value: string) => void kept.set(name, value),
+    removeItem: (name: string) => void kept.delete(name),
+  };
+}
+
+let clock: FakeClock;
+/** What all tabs see. */
+let seen: Map<string, string>;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  seen = new Map();
+  vi.stubGlobal("localStorage", storage(seen));
+});
+afterEach(() => vi.unstubAllGlobals());
+
+/** A tab that is at these uploads, with what it keeps under names. A tab that has crashed has a clock that stands. */
+async function tab(ids: string[], own = storage(), time: ConstructorParameters<typeof Claims>[0] = clock) {
+  vi.stubGlobal("sessionStorage", own);
+  const claims = new Claims(time);
+  const releases = await Promise.all(ids.map((id) => claims.take(id)));
+  expect(releases).not.toContain(null);
+  return { claims, own, releases };
+}
+
+it("leaves an upload to the tab that began it, over reloads too, until that gives it back", async () => {
+  const one = await tab(["a"]);
+  const other = await tab(["b"]);
+  expect(await other.claims.take("a")).toBeNull();
+  const reloaded = await tab(["a"], one.own);
+  expect(await other.claims.take("a")).toBeNull();
+  reloaded.releases[0]?.();
+  expect(await other.claims.take("a")).not.toBeNull();
+});
+
+it("leaves it to that tab for as long as it is there", async () => {
+  await tab(["a"]);
+  const other = await tab([]);
+  await clock.pass(30 * MINUTES);
+  expect(await other.claims.take("a")).toBeNull();
+});
+
+it("takes an upload whose tab has crashed, after a while", async () => {
+  await tab(["a"], storage(), { now: () => clock.now(), later: () => undefined });
+  const other = await tab([]);
+  await clock.pass(2 * MINUTES);
+  expect(await other.claims.take("a")).toBeNull();
+  await clock.pass(2 * MINUTES);
+  expect(await other.claims.take("a")).not.toBeNull();
+});
+
+it("takes at once an upload whose tab was closed, of which nothing stays", async () => {
+  const one = await tab(["a", "b"]);
+  one.claims.leave();
+  expect([...seen.keys()]).toEqual([]);
+  await tab(["a", "b"]);
+});
+
+it("leaves to a tab that comes back what nobody has taken meanwhile", async () => {
+  const one = await tab(["a", "b"]);
+  one.claims.leave();
+  const other = await tab(["a"]);
+  one.claims.comeBack();
+  expect(await other.claims.take("b")).toBeNull();
+  // Nor does it give back what is another tab's.
+  one.releases[0]?.();
+  expect(await (await tab([])).claims.take("a")).toBeNull();
+});
+
+it("takes what an older page has left claimed for ever", async () => {
+  localStorage.setItem("filemanager.upload.a", "tab that is gone");
+  await tab(["a"]);
+});
+
+it("holds nobody up where the browser keeps nothing", async () => {
+  vi.stubGlobal("localStorage", undefined);
+  const one = await tab(["a"]);
+  one.releases[0]?.();
+  one.claims.leave();
+  one.claims.comeBack();
+});
