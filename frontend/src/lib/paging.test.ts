@@ -1,4 +1,4 @@
-import { expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ApiError } from "./api/error";
 import { Paging } from "./paging";
 
@@ -69,6 +69,60 @@ it("forgets what is gone further up, though not all there is was loaded", async 
   all.splice(1, 1);
   await list.refresh();
   expect(shown(list)).toBe("hfedc");
+});
+
+it("shows all that is new, though it is more than a page", async () => {
+  const all = rows("cba");
+  const load = vi.fn(pagesOf(all));
+  const list = new Paging<Row>(load);
+  await list.loadMore();
+  all.unshift(...rows("jihgfed"));
+  load.mockClear();
+  await list.refresh();
+  expect(shown(list)).toBe("jihgfedcba");
+  expect(load.mock.calls).toEqual([[undefined], ["h"], ["e"]]);
+});
+
+it("shows all that is new in a list that was empty", async () => {
+  const all = rows("");
+  const list = listOf(all);
+  await list.loadMore();
+  all.unshift(...rows("edcba"));
+  await list.refresh();
+  expect([shown(list), list.snapshot().phase]).toEqual(["edc", "more"]);
+  await list.loadMore();
+  expect([shown(list), list.snapshot().phase]).toEqual(["edcba", "end"]);
+});
+
+describe("where more is new than is looked at", () => {
+  const NEW = Array.from({ length: 40 }, (_, number) => ({ id: `${number}` }));
+
+  it("begins anew, and all comes in its turn", async () => {
+    const all = rows("dcba");
+    const list = listOf(all);
+    await list.loadMore();
+    await list.loadMore();
+    all.unshift(...NEW);
+    await list.refresh();
+    expect(list.snapshot()).toEqual({ items: NEW.slice(0, 30), phase: "more", problem: null });
+    for (let page = 0; page < 5; page += 1) await list.loadMore();
+    expect(list.snapshot()).toEqual({ items: all, phase: "end", problem: null });
+  });
+
+  it("takes no page that was asked for before", async () => {
+    const all = rows("fedcba");
+    const pages = pagesOf(all);
+    let arrive = () => {};
+    const late = new Promise<void>((resolve) => (arrive = resolve));
+    const list = new Paging<Row>((cursor) => (cursor === "d" ? late.then(() => pages(cursor)) : pages(cursor)));
+    await list.loadMore();
+    const more = list.loadMore();
+    all.unshift(...NEW);
+    await list.refresh();
+    arrive();
+    await more;
+    expect(list.snapshot()).toEqual({ items: NEW.slice(0, 30), phase: "more", problem: null });
+  });
 });
 
 it("is not misled by an answer that another one has overtaken", async () => {

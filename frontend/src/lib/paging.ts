@@ -19,6 +19,8 @@ export class Paging<Item extends { id: string }> {
   /** How often it was asked what is new, and which time has been answered last. */
   private asked = 0;
   private answered = 0;
+  /** How often the list began anew. A page that was asked for before is not of it. */
+  private begun = 0;
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly load: (cursor: string | undefined) => Promise<Page<Item>>) {}
@@ -34,20 +36,22 @@ export class Paging<Item extends { id: string }> {
   async loadMore(): Promise<void> {
     if (this.shown.phase === "loading" || this.shown.phase === "end") return;
     this.show({ phase: "loading", problem: null });
+    const { begun } = this;
     try {
       const page = await this.load(this.cursor ?? undefined);
+      if (begun !== this.begun) return;
       this.cursor = page.nextCursor;
       const known = new Set(this.shown.items.map(({ id }) => id));
       const news = page.items.filter(({ id }) => !known.has(id));
       this.show({ items: [...this.shown.items, ...news], phase: page.nextCursor === null ? "end" : "more" });
     } catch (problem) {
-      if (!isAbort(problem)) this.show({ phase: "error", problem });
+      if (begun === this.begun && !isAbort(problem)) this.show({ phase: "error", problem });
     }
   }
 
   /**
-   * Takes what is new at the top, and what has changed there and down to the last item that may have. What was loaded
-   * further down stays as it is.
+   * Takes what is new at the top, down to what is shown already, and what has changed there and down to the last item
+   * that may have. What was loaded further down stays as it is; where more is new than is looked at, the list begins anew.
    */
   async refresh(mayHaveChanged: (item: Item) => boolean = () => false): Promise<void> {
     const time = (this.asked += 1);
@@ -63,13 +67,24 @@ export class Paging<Item extends { id: string }> {
         fresh.add(item.id);
       }
       cursor = page.nextCursor;
-      if (cursor === null || !this.shown.items.some((item) => !fresh.has(item.id) && mayHaveChanged(item))) break;
+      const shown = this.shown.items;
+      const isApart = shown.length > 0 && !shown.some(({ id }) => fresh.has(id));
+      const isOver = !isApart && !shown.some((item) => !fresh.has(item.id) && mayHaveChanged(item));
+      if (cursor === null || isOver) break;
     }
     this.answered = time;
     // What is not among those around it is gone, as is all the rest where all there is was loaded.
     const last = this.shown.items.map(({ id }) => fresh.has(id)).lastIndexOf(true);
+    // Nobody knows what lies between these and those that are shown.
+    if (last === -1) return this.beginAnew(items, cursor);
     const rest = cursor === null ? [] : this.shown.items.slice(last + 1);
     this.show({ items: [...items, ...rest] });
+  }
+
+  private beginAnew(items: readonly Item[], cursor: string | null): void {
+    this.begun += 1;
+    this.cursor = cursor;
+    this.show({ items, phase: cursor === null ? "end" : "more", problem: null });
   }
 
   private show(change: Partial<PagingSnapshot<Item>>): void {
