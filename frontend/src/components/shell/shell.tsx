@@ -9,6 +9,7 @@ import { Gate } from "@/components/access/gate";
 import { SignOutButton } from "@/components/access/sign-out-button";
 import { useAccess } from "@/components/access/use-access";
 import { Opened } from "@/components/files/opened";
+import { Announcements } from "@/components/upload/announcements";
 import { DropAnywhere } from "@/components/upload/drop-anywhere";
 import { UploadPanel } from "@/components/upload/panel";
 import { UserMenu } from "@/components/users/user-menu";
@@ -34,6 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Gate>{children}</Gate>
       </main>
       <UploadPanel />
+      <Announcements />
       <Opened />
       <DropAnywhere />
       <Toaster theme={theme} position="bottom-left" containerAriaLabel={texts.toasts} />

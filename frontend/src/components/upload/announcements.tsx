@@ -1,20 +1,25 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import type { UploaderSnapshot, UploadView } from "@/lib/uploader/types";
+import { newsOf, type News } from "@/lib/uploader/news";
+import type { UploadPhase } from "@/lib/uploader/types";
 import { texts } from "@/texts";
+import { useUploads } from "./uploader";
 
-const TROUBLED = ["refused", "failed", "signedOut"];
-
-/** Says to those who do not see the panel what has happened in it. */
-export function Announcements({ snapshot }: { snapshot: UploaderSnapshot }) {
-  const before = useRef<UploaderSnapshot | null>(null);
+/**
+ * Says to those who do not see the panel what has happened in it. It is there before the first upload is: what comes
+ * together with its words is not read out.
+ */
+export function Announcements() {
+  const { uploads } = useUploads();
+  // Kept of all there were: those of somebody who comes back are no news.
+  const known = useRef(new Map<string, UploadPhase>());
   const [said, setSaid] = useState("");
   useEffect(() => {
-    const news = before.current ? newsOf(before.current.uploads, snapshot.uploads) : "";
-    before.current = snapshot;
+    const news = sentenceOf(newsOf(known.current, uploads));
+    for (const { id, phase } of uploads) known.current.set(id, phase);
     if (news) setSaid(news);
-  }, [snapshot]);
+  }, [uploads]);
   return (
     <p role="status" className="sr-only">
       {said}
@@ -22,12 +27,7 @@ export function Announcements({ snapshot }: { snapshot: UploaderSnapshot }) {
   );
 }
 
-function newsOf(before: readonly UploadView[], now: readonly UploadView[]): string {
-  const phases = new Map(before.map(({ id, phase }) => [id, phase]));
-  const changed = now.filter(({ id, phase }) => phases.has(id) && phases.get(id) !== phase);
-  const ready = changed.filter(({ phase }) => phase === "ready");
-  const troubled = changed.filter(({ phase }) => TROUBLED.includes(phase));
-  const added = now.filter(({ id }) => !phases.has(id));
+function sentenceOf({ added, ready, troubled }: News): string {
   return [
     added.length > 0 && texts.panel.announceAdded(added.length),
     ready.length === 1 && ready[0] && texts.panel.announceReady(ready[0].name),

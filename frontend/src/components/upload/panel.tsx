@@ -8,7 +8,6 @@ import { Progress } from "@/components/ui/progress";
 import { bytes, duration } from "@/lib/format";
 import type { Totals } from "@/lib/uploader/types";
 import { texts } from "@/texts";
-import { Announcements } from "./announcements";
 import { UploadRow } from "./row";
 import { theUploader, useUploads } from "./uploader";
 
@@ -35,7 +34,6 @@ export function UploadPanel() {
       aria-label={texts.panel.label}
       className="fixed inset-x-0 bottom-0 z-40 flex max-h-[50dvh] flex-col border-line bg-raised shadow-high max-sm:rounded-t-2xl sm:inset-x-auto sm:right-4 sm:bottom-4 sm:w-[26rem] sm:rounded-2xl sm:border"
     >
-      <Announcements snapshot={{ uploads, totals }} />
       <Summary totals={totals} isPaused={isPaused} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
       <div
         ref={scroller}
