@@ -31,8 +31,8 @@ pub use traces::{TraceConfig, TraceSampler};
 const DEVELOPMENT_ORIGIN: &str = "http://localhost:3000";
 const DAY: u64 = 24 * 3600;
 const WEEK: u64 = 7 * DAY;
-/// How much longer than an upload may live the store keeps what the reconciler did not find.
-const NET_DAYS: u64 = 30;
+/// For how long the chunks of an upload may come in.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(29 * DAY);
 
 /// What the process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,10 @@ pub struct UploadConfig {
     pub content_check: ContentCheck,
     /// The extensions that files may have.
     pub accepted_extensions: Vec<FileExtension>,
-    /// How long an upload may stay open.
+    /// How long an upload stays open after its last chunk.
     pub upload_ttl: Duration,
+    /// How long it may stay open at all: the store removes what lies in it for longer.
+    pub longest_upload: Duration,
     /// How long a signed link is valid.
     pub download_url_ttl: Duration,
 }
@@ -313,6 +315,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
 }
 
 fn uploads(reader: &mut Reader) -> UploadConfig {
+    let upload_ttl = reader.seconds("APP_UPLOAD_TTL", 60, 365 * DAY);
     UploadConfig {
         max_chunk_size: reader.number("APP_MAX_CHUNK_SIZE", 1..=5 * 1024 * 1024 * 1024),
         content_check: match reader.one_of("APP_CONTENT_CHECK", ["off", "record", "reject"]) {
@@ -321,7 +324,8 @@ fn uploads(reader: &mut Reader) -> UploadConfig {
             _ => ContentCheck::Record,
         },
         accepted_extensions: reader.extensions("APP_ACCEPTED_EXTENSIONS"),
-        upload_ttl: reader.seconds("APP_UPLOAD_TTL", 60, 365 * DAY),
+        upload_ttl,
+        longest_upload: LONGEST_UPLOAD + upload_ttl,
         download_url_ttl: reader.seconds("APP_DOWNLOAD_URL_TTL", 1, WEEK),
     }
 }
@@ -349,7 +353,7 @@ fn storage(reader: &mut Reader, server: &ServerConfig, uploads: &UploadConfig) -
         public_bucket: reader.required("MINIO_PUBLIC_BUCKET", "MINIO_ENDPOINT"),
         private_bucket: reader.private_bucket("MINIO_PRIVATE_BUCKET", "MINIO_PUBLIC_BUCKET"),
         page_origins: server.page_origins(),
-        unfinished_days: uploads.upload_ttl.as_secs().div_ceil(DAY) + NET_DAYS,
+        unfinished_days: uploads.longest_upload.as_secs().div_ceil(DAY) + 1,
     }))
 }
 

@@ -113,6 +113,8 @@ pub struct Upload {
     pub hints: UploadHints,
     /// Whether its client was given URLs by which it sends chunks past the service.
     pub direct: bool,
+    /// When init was answered.
+    pub begun_at: DateTime<Utc>,
     /// When it is given up if nobody completes it.
     pub expires_at: DateTime<Utc>,
 }

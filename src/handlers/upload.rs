@@ -41,8 +41,8 @@ pub async fn chunk(
 ///
 /// # Errors
 /// Those of the service.
-pub async fn largest_chunk_size(state: &ApiState) -> Result<u64, Failure> {
-    Ok(state.uploads.largest_chunk_size().await?.cast_unsigned())
+pub async fn largest_chunk_size(state: &ApiState, caller: &Caller) -> Result<u64, Failure> {
+    Ok(state.uploads.largest_chunk_size(caller).await?.cast_unsigned())
 }
 
 /// Takes a chunk and says that it is safe.

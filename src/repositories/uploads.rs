@@ -8,7 +8,7 @@ use super::error::corrupt;
 use super::{RepositoryError, Session, execute, on};
 use crate::domain::upload::{Upload, UploadHints, UploadState};
 use crate::domain::upload_grant::UploadGrant;
-use crate::domain::{ObjectLocation, UploadId};
+use crate::domain::{ObjectLocation, TenantId, UploadId};
 use crate::failpoint;
 
 /// A row, whose id is named so that it can be joined with what belongs to the upload.
@@ -23,6 +23,7 @@ pub(super) struct Row {
     storage_upload_id: Option<String>,
     hints: Json<UploadHints>,
     direct: bool,
+    begun_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 }
 
@@ -40,6 +41,7 @@ impl TryFrom<Row> for Upload {
             storage_upload_id: row.storage_upload_id,
             hints: row.hints.0,
             direct: row.direct,
+            begun_at: row.begun_at,
             expires_at: row.expires_at,
         })
     }
@@ -48,7 +50,8 @@ impl TryFrom<Row> for Upload {
 /// What an upload has beside its id and its tenant, which a file that came from it has too.
 macro_rules! columns {
     () => {
-        "upload_grant, state, chunk_size, target_path, storage_upload_id, hints, direct, expires_at"
+        "upload_grant, state, chunk_size, target_path, storage_upload_id, hints, direct, \
+         uploads.created_at AS begun_at, expires_at"
     };
 }
 pub(super) use columns;
@@ -74,7 +77,7 @@ pub async fn insert(session: &mut impl Session, upload: &Upload) -> Result<(), R
         &upload.storage_upload_id,
         Json(&upload.hints),
         upload.direct,
-        super::now(),
+        upload.begun_at,
         upload.expires_at,
     )?;
     Ok(())
@@ -89,16 +92,17 @@ pub async fn find(session: &mut impl Session, id: UploadId) -> Result<Option<Upl
     row.map(Upload::try_from).transpose()
 }
 
-/// The largest chunk size of all uploads that take chunks, if there are any.
+/// The largest chunk size of a tenant's uploads that take chunks, if there are any.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn largest_chunk_size(
     session: &mut impl Session,
+    tenant: &TenantId,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, RepositoryError> {
-    let sql = "SELECT MAX(chunk_size) FROM uploads WHERE state = 'open' AND expires_at > ?";
-    Ok(on!(session, c => sqlx::query_scalar(sql).bind(now).fetch_one(c).await)?)
+    let sql = "SELECT MAX(chunk_size) FROM uploads WHERE state = 'open' AND expires_at > ? AND tenant = ?";
+    Ok(on!(session, c => sqlx::query_scalar(sql).bind(now).bind(tenant.as_str()).fetch_one(c).await)?)
 }
 
 /// Gives the upload the store's name for its gathering unless it has one; whether it was this call's.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -38,13 +38,19 @@ impl Names {
             || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
             || self.own.as_deref() == Some(host.as_str())
     }
+
+    /// Whether a header of this value, or none, may be meant for the service. One that cannot be read may name anybody.
+    fn admit(&self, told: Option<&HeaderValue>) -> bool {
+        let Some(told) = told.filter(|told| !told.is_empty()) else { return true };
+        let meant = told.to_str().ok().and_then(|told| told.parse::<Authority>().ok());
+        self.any || meant.is_some_and(|meant| self.contain(meant.host()))
+    }
 }
 
 /// Refuses what was meant for somebody else (RFC 9110 section 15.5.20).
 pub(super) async fn check(State(names): State<Names>, request: Request, next: Next) -> Response {
-    let told = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let meant = request.uri().authority().cloned().or(told);
-    if meant.is_none_or(|meant| names.contain(meant.host())) {
+    let meant = request.uri().authority();
+    if meant.is_none_or(|meant| names.contain(meant.host())) && names.admit(request.headers().get(header::HOST)) {
         return next.run(request).await;
     }
     let message = "The service has another name, unless its operator gives it this one by APP_PUBLIC_URL.";
@@ -65,6 +71,13 @@ mod tests {
         for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x.files.example.org"] {
             assert!(!names.contain(host), "{host}");
             assert!(Names { any: true, own: None }.contain(host));
+        }
+        let told = |host: &'static str| Some(HeaderValue::from_static(host));
+        for host in [None, told(""), told("localhost:8000"), told("[::1]:8000")] {
+            assert!(names.admit(host.as_ref()), "{host:?}");
+        }
+        for host in [told("evil.example:8000"), told("a`b.evil.example"), told("a b"), told("%61.evil.example")] {
+            assert!(!names.admit(host.as_ref()), "{host:?}");
         }
     }
 }

@@ -202,9 +202,21 @@ pub trait Storage: Send + Sync + 'static {
         options: &LinkOptions,
     ) -> Result<Option<String>, StorageError>;
 
-    /// Whether strangers may be able to read a finished object in the public bucket without a signature: so it counts as
-    /// long as it is not known.
-    fn public_objects_may_be_open(&self) -> bool;
+    /// Whether strangers can read finished objects in the public bucket without a signature.
+    fn openness(&self) -> Openness;
+}
+
+/// Whether strangers can read finished objects in the public bucket without a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Openness {
+    /// The store was not asked yet.
+    Unasked,
+    /// The store does not tell, or it depends on the object or on the stranger.
+    Uncertain,
+    /// They can read all of them.
+    Open,
+    /// They can read none of them.
+    Closed,
 }
 
 /// The configured store.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, SharedStorage, Storage, StorageError};
+use super::{
+    Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Openness, SharedStorage, Storage, StorageError,
+};
 use crate::domain::body::Body;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, Visibility};
@@ -168,7 +170,7 @@ impl Storage for ObservedStorage {
         self.0.signed_link(location, options).await
     }
 
-    fn public_objects_may_be_open(&self) -> bool {
-        self.0.public_objects_may_be_open()
+    fn openness(&self) -> Openness {
+        self.0.openness()
     }
 }

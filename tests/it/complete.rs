@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
+use crate::faults::with_a_gate_to_the_store;
 use crate::support::client::Answer;
 use crate::support::deployment::{connections_in, mysql};
 use crate::support::{Database, Deployment, Queue, Store, bytes, eventually};
@@ -116,6 +117,29 @@ async fn an_upload_that_was_declared_private_does_not_become_public_by_omission(
     client.chunk(&upload, 0, b"abc").await.data();
     let file = client.complete(&upload, 1, 3, &[]).await.data();
     assert!(file["path"].as_str().unwrap().starts_with("private/"));
+}
+
+/// Its parts are in the public bucket, and only the store knows whether strangers read that.
+#[tokio::test]
+async fn an_upload_that_becomes_private_waits_for_the_word_of_the_store() {
+    let (deployment, gate) = with_a_gate_to_the_store(Database::Sqlite).await;
+    let api = deployment.api().await;
+    let upload = api.client().init(&[("visibility", "public"), ("file_extension", "txt")]).await;
+    let content = bytes(5 << 20, 1);
+    api.client().chunk(&upload, 0, &content).await.data();
+    drop(api);
+    gate.shut();
+    let api = deployment.api().await;
+    let client = api.client();
+    let complete = async || client.complete(&upload, 1, content.len(), &[("credential", r#"{"a": 1}"#)]).await;
+    assert_eq!(complete().await.status, 503);
+    gate.open();
+    let file = eventually("the store has told", async || {
+        let answer = complete().await;
+        (answer.status != 503).then_some(answer)
+    });
+    let file = file.await.data();
+    assert!(client.download(&file, Some(r#"{"a": 1}"#)).await == content);
 }
 
 #[tokio::test]

@@ -204,9 +204,16 @@ async fn an_upload_lives_on_as_long_as_its_client_does() {
     assert!(expires(&left).await <= 30);
     assert!(expires(&used).await > 3500);
     let over = "UPDATE uploads SET expires_at = '2020-01-01 00:00:00' WHERE id = ?";
-    let id: uuid::Uuid = left.parse().unwrap();
-    sqlx::query(over).bind(id).execute(&mut database).await.unwrap();
+    let id = |upload: &str| upload.parse::<uuid::Uuid>().unwrap();
+    sqlx::query(over).bind(id(&left)).execute(&mut database).await.unwrap();
     gone(&client, &left).await;
+    // The store does not keep for ever what it has of one that goes on and on.
+    let old = "UPDATE uploads SET created_at = TIMESTAMPADD(MINUTE, -(29 * 24 * 60 + 30), UTC_TIMESTAMP(6)), \
+               expires_at = TIMESTAMPADD(SECOND, 30, UTC_TIMESTAMP(6)) WHERE id = ?";
+    sqlx::query(old).bind(id(&used)).execute(&mut database).await.unwrap();
+    client.chunk(&used, 1, b"def").await.data();
+    let left = expires(&used).await;
+    assert!((1500..=1800).contains(&left), "{left}");
 }
 
 #[tokio::test]
@@ -233,7 +240,6 @@ async fn all_doors_lead_to_one_file() {
     }
 }
 
-/// As a store does by a rule of its own for what is not finished.
 #[tokio::test]
 async fn an_upload_whose_parts_the_store_has_thrown_away_is_begun_anew() {
     let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
@@ -241,10 +247,7 @@ async fn an_upload_whose_parts_the_store_has_thrown_away_is_begun_anew() {
     let client = api.client();
     let upload = client.init(&[("file_extension", "txt"), ("visibility", "private")]).await;
     client.chunk(&upload, 0, &bytes(5 * MIB, 1)).await.data();
-    let (store, key) = (s3::client().await, format!("{upload}.txt"));
-    let begun = store.list_multipart_uploads().bucket("private").prefix(&key).send().await.unwrap();
-    let id = begun.uploads()[0].upload_id().unwrap();
-    store.abort_multipart_upload().bucket("private").key(&key).upload_id(id).send().await.unwrap();
+    throw_parts_away(&upload).await;
     let mut index = 0;
     // A store may close the connection before it is heard, which is a 503 as of any store that is away.
     let told = eventually("its client is told", async || {
@@ -253,4 +256,27 @@ async fn an_upload_whose_parts_the_store_has_thrown_away_is_begun_anew() {
         (answer.status != 503).then_some(answer)
     });
     assert_eq!(told.await.error(), no_upload());
+}
+
+#[tokio::test]
+async fn an_upload_is_begun_anew_too_when_what_went_past_the_service_was_thrown_away() {
+    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let size = 5 * MIB + 7;
+    let hints = [("total_size", &*size.to_string()), ("file_extension", "txt"), ("visibility", "private")];
+    let upload = client.init(&hints).await;
+    let links = client.links(&upload, &[0]).await;
+    client.put_by_link(&links[0], &bytes(size, 1)).await;
+    throw_parts_away(&upload).await;
+    assert_eq!(client.get(&format!("/file/upload/{upload}")).await.error(), no_upload());
+    assert_eq!(client.complete(&upload, 1, size, &[("credential", r#"{"a": 1}"#)]).await.error(), no_upload());
+}
+
+/// As a store does by a rule of its own for what is not finished.
+async fn throw_parts_away(upload: &str) {
+    let (store, key) = (s3::client().await, format!("{upload}.txt"));
+    let begun = store.list_multipart_uploads().bucket("private").prefix(&key).send().await.unwrap();
+    let id = begun.uploads()[0].upload_id().unwrap();
+    store.abort_multipart_upload().bucket("private").key(&key).upload_id(id).send().await.unwrap();
 }

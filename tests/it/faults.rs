@@ -4,7 +4,7 @@ use futures::future::join_all;
 use rustix::process::Signal;
 
 use crate::support::deployment::{connections_in, from_services, mysql, mysql_address};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, Deployment, Queue, Service, Store, bytes, eventually, s3};
 
 const MIB: usize = 1024 * 1024;
@@ -20,10 +20,10 @@ fn log_names(service: &Service, what: &str) {
 }
 
 /// A deployment that reaches its store through a door.
-async fn with_a_gate_to_the_store() -> (Deployment, Proxy) {
+pub async fn with_a_gate_to_the_store(database: Database) -> (Deployment, Proxy) {
     let (endpoint, ..) = s3::endpoint().await;
     let gate = Proxy::to(endpoint.trim_start_matches("http://").to_owned()).await;
-    let deployment = Deployment::new(Database::Sqlite, Store::S3, Queue::InProcess).await;
+    let deployment = Deployment::new(database, Store::S3, Queue::InProcess).await;
     let deployment = deployment.set("MINIO_ENDPOINT", format!("127.0.0.1:{}", gate.port)).set("MINIO_URL", endpoint);
     (deployment, gate)
 }
@@ -118,7 +118,7 @@ async fn a_revoked_key_reads_no_metrics_while_the_database_is_away() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_heals() {
-    let (deployment, gate) = with_a_gate_to_the_store().await;
+    let (deployment, gate) = with_a_gate_to_the_store(Database::Sqlite).await;
     gate.shut();
     let api = deployment.api().await;
     let client = api.client();
@@ -147,7 +147,7 @@ async fn a_store_that_is_away_is_a_503_and_heals() {
 /// A chunk whose connection is cut, and is sent again before the store has seen the first request.
 #[tokio::test]
 async fn a_request_that_comes_late_to_the_store_harms_no_file() {
-    let (deployment, gate) = with_a_gate_to_the_store().await;
+    let (deployment, gate) = with_a_gate_to_the_store(Database::Sqlite).await;
     let api = deployment.api().await;
     for places in [[0, 1, 2], [2, 1, 0]] {
         let chunks = [bytes(5 * MIB, 1), bytes(5 * MIB, 2), bytes(5 * MIB, 3)];
@@ -173,6 +173,24 @@ async fn a_request_that_comes_late_to_the_store_harms_no_file() {
         let file = client.complete(&upload, 3, chunks.concat().len(), &[]).await.data();
         assert!(client.download(&file, None).await == chunks.concat(), "chunk {last} was sent twice");
     }
+}
+
+/// What is between the service and its store may tell a wrong size once; the bytes are there.
+#[tokio::test]
+async fn one_wrong_answer_of_the_store_is_not_the_end_of_a_file() {
+    let (deployment, gate) = with_a_gate_to_the_store(Database::Sqlite).await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let chunks = [bytes(5 * MIB, 1), bytes(MIB, 2)];
+    let upload = client.init(&[("visibility", "public"), ("file_extension", "txt")]).await;
+    for (index, chunk) in chunks.iter().enumerate() {
+        client.chunk(&upload, index, chunk).await.data();
+    }
+    gate.set(Fault::FlipsOnce(b"content-length: 6291456"));
+    let file = client.complete(&upload, 2, chunks.concat().len(), &[]).await.data();
+    assert_eq!(client.done(&file, None).await["status"], "SUCCESS");
+    assert_eq!(gate.fault(), Fault::None, "no answer had the size");
+    assert!(client.download(&file, None).await == chunks.concat());
 }
 
 #[tokio::test]

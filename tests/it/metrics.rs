@@ -190,6 +190,28 @@ async fn jobs_that_fail_are_counted_by_their_reason() {
     .await;
 }
 
+/// An operator is not woken by a checksum that a caller has got wrong.
+#[tokio::test]
+async fn a_job_that_ends_by_a_mistake_of_the_caller_is_refused_and_not_failed() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    let client = api.client();
+    let claim = [("checksum", "crc64nvme:0000000000000001")];
+    let file = client.upload(&[b"abc".to_vec()], &[], &claim).await;
+    assert_eq!(client.done(&file, None).await["status"], "FAILURE");
+    let scrape = eventually("the job is counted", async || {
+        let scrape = Scrape::api(&api).await;
+        let ended = scrape.find("filemanager_job_duration_seconds_count", &["outcome=\"refused\""]);
+        ended.is_some().then_some(scrape)
+    })
+    .await;
+    let failures = |reason: &str| {
+        scrape.value("filemanager_job_failures_total", &["kind=\"assemble_file\"", &format!("reason=\"{reason}\"")])
+    };
+    assert_eq!((failures("caller"), failures("data"), failures("other")), (1, 0, 0));
+    assert_eq!(scrape.find("filemanager_job_duration_seconds_count", &["outcome=\"failed\""]).unwrap_or_default(), 0);
+}
+
 #[tokio::test]
 async fn a_file_whose_object_is_gone_is_counted_by_the_next_comparison() {
     let deployment = Deployment::embedded().await;

@@ -11,7 +11,7 @@ use filemanager::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Vis
 use filemanager::spool::Spool;
 use filemanager::storage::directory::DirectoryStorage;
 use filemanager::storage::s3::S3Storage;
-use filemanager::storage::{Assembly, Gathering, LinkOptions, SharedStorage, StorageError};
+use filemanager::storage::{Assembly, Gathering, LinkOptions, Openness, SharedStorage, StorageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -256,6 +256,24 @@ async fn a_bit_that_flips_on_the_way_to_the_store_makes_no_file() {
     assert_eq!(store.stat(&assembly.target).await.unwrap(), None);
 }
 
+/// A worker found that its copy was damaged, and could not remove it; or it was killed before it looked.
+#[tokio::test]
+async fn a_copy_that_nobody_has_proved_is_made_again() {
+    const CONTENT: &[u8] = b"few bytes, and each of them counts";
+    let folder = tempfile::tempdir().unwrap();
+    let store = s3_store(&folder, None).await;
+    store.prepare().await.unwrap();
+    let mut fixture = Fixture::new(&store, None);
+    fixture.put(CONTENT.to_vec()).await;
+    fixture.chunks[0].crc = Some(crc(CONTENT));
+    let target = fixture.assembly(Visibility::Private, false).target;
+    let damaged = CONTENT.to_ascii_uppercase();
+    let put = s3::client().await.put_object().bucket(store.bucket_name(Visibility::Private)).key(&target.key);
+    put.body(damaged.into()).send().await.unwrap();
+    fixture.assemble(Visibility::Private, true).await;
+    assert_eq!(read(&store, &target).await, CONTENT);
+}
+
 /// What comes late of another sender hides a part that the worker has put, so that the store does not know its `ETag`.
 #[tokio::test]
 async fn a_part_that_the_store_does_not_know_leads_to_a_rewrite() {
@@ -313,12 +331,16 @@ async fn s3_store(folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
 
 async fn s3_store_at(endpoint: &str, folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
     let (_, access_key, secret_key) = s3::endpoint().await;
+    s3_store_of(endpoint, [&access_key, &secret_key], folder, public_url)
+}
+
+fn s3_store_of(endpoint: &str, key: [&str; 2], folder: &TempDir, public_url: Option<&str>) -> SharedStorage {
     let config = S3Config {
         public_url: public_url.unwrap_or(endpoint).parse().unwrap(),
         endpoint: endpoint.parse().unwrap(),
         region: "us-east-1".into(),
-        access_key,
-        secret_key: secret_key.into(),
+        access_key: key[0].to_owned(),
+        secret_key: key[1].to_owned().into(),
         public_bucket: "public".into(),
         private_bucket: "private".into(),
         page_origins: Vec::new(),
@@ -351,4 +373,16 @@ async fn links_are_signed_for_the_public_endpoint() {
     let link = store.signed_link(&location, &options).await.unwrap().unwrap();
     assert!(link.starts_with("https://files.example.org/private/a.jpg?"), "{link}");
     assert!(link.contains("X-Amz-Expires=7&") && link.contains("X-Amz-SignedHeaders=host"), "{link}");
+}
+
+/// Who may not read the policy does not know whether strangers may read the objects.
+#[tokio::test]
+async fn a_bucket_whose_policy_is_hidden_may_be_open_and_is_no_reason_to_wait() {
+    let (folder, hidden) = (tempfile::tempdir().unwrap(), s3::with_hidden_policies());
+    let store = s3_store_of(&hidden, [s3::ACCESS_KEY, s3::SECRET_KEY], &folder, None);
+    assert_eq!(store.openness(), Openness::Unasked);
+    store.prepare().await.unwrap();
+    assert_eq!(store.openness(), Openness::Uncertain);
+    let public = ObjectLocation { bucket: Visibility::Public, key: "a.jpg".into() };
+    assert_eq!(store.public_link(&public).await, None);
 }

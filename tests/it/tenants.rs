@@ -225,3 +225,19 @@ async fn a_public_file_is_nobody_elses_business_before_it_can_be_downloaded() {
         assert_eq!(downloaded.bytes().await.unwrap(), bytes(9, 1));
     }
 }
+
+/// A chunk that comes before its fields waits on this machine's disk.
+#[tokio::test]
+async fn the_large_uploads_of_one_tenant_allow_another_no_larger_chunks() {
+    let deployment = Deployment::embedded().await.set("APP_MAX_CHUNK_SIZE", "1000").closed().await;
+    let api = deployment.api().await;
+    let mut clients = Vec::new();
+    for tenant in ["acme", "globex"] {
+        let key = deployment.new_key(&["k", "--tenant", tenant]).await;
+        clients.push(Client::with_key(&api.client().base, Some(&key)));
+    }
+    let uploads = [clients[0].init(&[("total_size", "10000001")]).await, clients[1].init(&[]).await];
+    clients[0].chunk_file_first(&uploads[0], 0, &[1; 1001]).await.data();
+    let refused = clients[1].chunk_file_first(&uploads[1], 0, &[1; 1001]).await.error();
+    assert_eq!(refused.1, ["[body->file] file size is larger than valid chunk size"]);
+}

@@ -4,12 +4,14 @@
 use async_stream::try_stream;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use axum::{Extension, RequestPartsExt};
 use futures::StreamExt;
 
 use super::body::blocks;
 use super::fields::{FormFields, Texts, content_type};
 use super::multipart::Multipart;
 use crate::app::ApiState;
+use crate::domain::Caller;
 use crate::domain::body::{Body, BodyError};
 use crate::dto::fields::Fields;
 use crate::dto::upload::ChunkFields;
@@ -37,14 +39,21 @@ impl FromRequest<ApiState> for ChunkUpload {
             let FormFields(fields) = FormFields::from_request(request, state).await?;
             return Err(no_file(&fields));
         };
-        let blocks = blocks(request.into_body(), &state.limits);
-        let reader = Multipart::new(&form, blocks);
+        let (mut parts, body) = request.into_parts();
+        let Extension(caller) =
+            parts.extract::<Extension<Caller>>().await.map_err(|error| ApiError::internal(error.to_string()))?;
+        let reader = Multipart::new(&form, blocks(body, &state.limits));
         let reader = reader.ok_or_else(|| ApiError::malformed("the form has no usable boundary"))?;
-        read(reader, total, state).await
+        read(reader, total, state, &caller).await
     }
 }
 
-async fn read(mut reader: Multipart, total: Option<u64>, state: &ApiState) -> Result<ChunkUpload, ApiError> {
+async fn read(
+    mut reader: Multipart,
+    total: Option<u64>,
+    state: &ApiState,
+    caller: &Caller,
+) -> Result<ChunkUpload, ApiError> {
     let mut texts = Texts::new(state.limits.form_bytes);
     while let Some(name) = reader.next_part().await? {
         if name != "file" {
@@ -52,7 +61,7 @@ async fn read(mut reader: Multipart, total: Option<u64>, state: &ApiState) -> Re
             continue;
         }
         if !texts.fields.contains_all(&ChunkFields::NAMES) {
-            return read_file_first(reader, texts, state).await;
+            return read_file_first(reader, texts, state, caller).await;
         }
         let fields = parse(&texts.fields, true)?;
         let length = certain_length(&reader, total, fields.chunk_size);
@@ -80,7 +89,12 @@ fn rest_of_form(mut reader: Multipart) -> impl futures::Stream<Item = Result<byt
 }
 
 /// The file first, the fields that say what it is behind it.
-async fn read_file_first(mut reader: Multipart, mut texts: Texts, state: &ApiState) -> Result<ChunkUpload, ApiError> {
+async fn read_file_first(
+    mut reader: Multipart,
+    mut texts: Texts,
+    state: &ApiState,
+    caller: &Caller,
+) -> Result<ChunkUpload, ApiError> {
     let mut file = state.spool.begin();
     let mut most = state.max_chunk_size.cast_unsigned();
     let mut is_certain = false;
@@ -88,7 +102,7 @@ async fn read_file_first(mut reader: Multipart, mut texts: Texts, state: &ApiSta
         file.write(block).await?;
         if file.length() > most && !is_certain {
             // Uploads of very large files have larger chunks. Its own is known when its name comes behind the file.
-            most = handlers::upload::largest_chunk_size(state).await?;
+            most = handlers::upload::largest_chunk_size(state, caller).await?;
             is_certain = true;
         }
         if file.length() > most {

@@ -12,6 +12,7 @@ use crate::domain::upload_grant::Intended;
 use crate::domain::{Caller, ChunkIndex, FileId, ObjectLocation, Visibility};
 use crate::repositories::now;
 use crate::services::{FieldError, invalid_field};
+use crate::storage::Openness;
 
 /// All chunks in order, those of the rows and those that went past the service; and the latter alone.
 pub(super) fn with_sent(
@@ -77,6 +78,13 @@ pub(super) fn file_of(
     })
 }
 
+/// Whether a private file has parts in the public bucket. They can only be completed there, so that strangers who read that
+/// bucket would read the file: it must be refused while nothing is lost.
+pub(super) fn leaves_the_public(upload: &Upload, file: &File) -> bool {
+    let gathered_in_public = upload.target.bucket == Visibility::Public && upload.storage_upload_id.is_some();
+    file.location.bucket == Visibility::Private && gathered_in_public
+}
+
 /// What of the file fits neither the chunks nor what init was told.
 pub(super) fn misfits(
     completion: &Completion,
@@ -84,16 +92,14 @@ pub(super) fn misfits(
     file: &File,
     chunks: &[StoredChunk],
     check: ContentCheck,
-    public_objects_may_be_open: bool,
+    openness: Openness,
 ) -> Vec<FieldError> {
     let mut errors = check_chunks(completion, chunks).err().unwrap_or_default();
     let visibility = file.location.bucket;
     if visibility == Visibility::Public && upload.hints.visibility == Some(Visibility::Private) {
         errors.extend(invalid_field("credential", "field required, because the upload was initialized as private"));
     }
-    // Parts that lie in a bucket that strangers read can only be completed there: refused while nothing is lost.
-    let gathered_in_public = upload.target.bucket == Visibility::Public && upload.storage_upload_id.is_some();
-    if visibility == Visibility::Private && gathered_in_public && public_objects_may_be_open {
+    if leaves_the_public(upload, file) && openness != Openness::Closed {
         let message = "the upload was initialized as public and cannot become private: initialize another one";
         errors.extend(invalid_field("credential", message));
     }

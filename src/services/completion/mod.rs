@@ -5,7 +5,7 @@ mod checks;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use self::checks::{file_of, misfits, with_sent};
+use self::checks::{file_of, leaves_the_public, misfits, with_sent};
 use super::ledger::Announcer;
 use super::uploads::direct;
 use super::{Failure, FieldError, Ports, invalid_field};
@@ -28,6 +28,7 @@ use crate::repositories::{
     Constraint, Deadlocked, Durability, RepositoryError, Session, Transaction, audit, chunks, files, in_transaction,
     jobs, now, owners, tenants, uploads,
 };
+use crate::storage::{Openness, StorageError};
 
 /// What a caller says of the finished file.
 #[derive(Debug, Clone)]
@@ -73,7 +74,17 @@ pub enum CompletionError {
     Invalid(Vec<FieldError>),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(#[from] Failure),
+    Failed(Failure),
+}
+
+impl From<Failure> for CompletionError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            // Its client can only begin another one.
+            Failure::Storage(StorageError::Lost(_)) => Self::NotFound,
+            failure => Self::Failed(failure),
+        }
+    }
 }
 
 impl From<RepositoryError> for CompletionError {
@@ -180,8 +191,8 @@ impl CompletionService {
         trace_id: &str,
         sent: Option<&[StoredChunk]>,
     ) -> Result<Outcome, CompletionError> {
-        let open = self.ports.storage.public_objects_may_be_open();
-        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, completion, trace_id, open, sent, self.check));
+        let openness = self.ports.storage.openness();
+        let recorded: Result<Outcome, CompletionError> = in_transaction!(self.ports.database, Durability::Full, tx => record(tx, caller, completion, trace_id, openness, sent, self.check));
         match recorded {
             Err(CompletionError::Failed(Failure::Database(RepositoryError::Violation(Constraint::FileOfUpload)))) => {
                 Ok(Outcome::Known(self.known(completion.upload_id).await?))
@@ -243,7 +254,7 @@ async fn record(
     caller: &Caller,
     completion: &Completion,
     trace_id: &str,
-    public_objects_may_be_open: bool,
+    openness: Openness,
     sent: Option<&[StoredChunk]>,
     check: ContentCheck,
 ) -> Result<Outcome, CompletionError> {
@@ -268,7 +279,10 @@ async fn record(
         chunks::adopt(tx, id, &adopted).await?;
     }
     let file = file_of(caller, completion, &upload, &chunks)?;
-    let mut wrong = misfits(completion, &upload, &file, &chunks, check, public_objects_may_be_open);
+    if openness == Openness::Unasked && leaves_the_public(&upload, &file) {
+        return Err(CompletionError::Failed(Failure::Busy));
+    }
+    let mut wrong = misfits(completion, &upload, &file, &chunks, check, openness);
     wrong.extend(unknown_owners(tx, caller, &file.tenant, file.user_id, file.appointment_id).await?);
     if !wrong.is_empty() {
         return Err(CompletionError::Invalid(wrong));

@@ -152,7 +152,7 @@ impl UploadService {
         lay_down(caller, &mut hints)?;
         let limits = self.tenants.limits(&caller.tenant).await?;
         limits.check_size(hints.total_size.unwrap_or_default()).map_err(UploadError::Exceeded)?;
-        let id = UploadId::random();
+        let (id, begun_at) = (UploadId::random(), now());
         let wish = chunk_size.map(|wish| wish.max(LEAST_CHUNK_SIZE));
         let upload = Upload {
             id,
@@ -164,7 +164,8 @@ impl UploadService {
             storage_upload_id: None,
             hints,
             direct: false,
-            expires_at: now() + lasting(self.config.upload_ttl),
+            begun_at,
+            expires_at: begun_at + lasting(self.config.upload_ttl),
         };
         if limits.bytes.is_some() || limits.uploads.is_some() {
             let opened: Result<(), UploadError> =
@@ -198,12 +199,14 @@ impl UploadService {
         writing.await.map_err(|error| UploadError::Failed(Failure::Broken(error.to_string())))?
     }
 
-    /// How large a chunk may be at the most of which it is not known yet of which upload it is: as large as one of any.
+    /// How large a chunk may be at the most of which it is not known yet of which upload it is: as large as one of any of
+    /// the caller's tenant.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
-    pub async fn largest_chunk_size(&self) -> Result<i64, Failure> {
-        let granted = uploads::largest_chunk_size(&mut self.ports.database.reader().await?, now()).await?;
+    pub async fn largest_chunk_size(&self, caller: &Caller) -> Result<i64, Failure> {
+        let mut database = self.ports.database.reader().await?;
+        let granted = uploads::largest_chunk_size(&mut database, &caller.tenant, now()).await?;
         Ok(granted.unwrap_or_default().max(self.config.max_chunk_size))
     }
 
@@ -214,7 +217,7 @@ impl UploadService {
             return Err(UploadError::AlreadyCompleted);
         }
         let ttl = lasting(self.config.upload_ttl);
-        let expires_at = now() + ttl;
+        let expires_at = (now() + ttl).min(upload.begun_at + lasting(self.config.longest_upload));
         // Not with every chunk: it is a write to the database.
         if expires_at - upload.expires_at > ttl / 24 {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;

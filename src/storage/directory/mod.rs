@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use self::assemble::assemble;
 use self::write::write_at;
 use super::budget::Budget;
-use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Openness, Storage, StorageError};
 use crate::domain::body::Body;
 use crate::domain::chunk::StoredChunk;
 use crate::domain::{ChunkIndex, ContentType, ObjectLocation, UploadId, Visibility};
@@ -259,8 +259,8 @@ impl Storage for DirectoryStorage {
         Ok(None)
     }
 
-    fn public_objects_may_be_open(&self) -> bool {
-        false
+    fn openness(&self) -> Openness {
+        Openness::Closed
     }
 }
 

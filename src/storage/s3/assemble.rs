@@ -17,7 +17,7 @@ use crate::domain::chunk::StoredChunk;
 use crate::domain::file_name::PATH;
 use crate::domain::{ObjectLocation, Visibility};
 use crate::failpoint;
-use crate::storage::{ObjectStat, Storage, StorageError};
+use crate::storage::{ObjectStat, Openness, Storage, StorageError};
 
 /// The most bytes that one copy can move (Amazon S3 API, `CopyObject`).
 const COPY_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
@@ -37,14 +37,16 @@ pub(super) struct Assembler<'a> {
 
 impl Assembler<'_> {
     pub(super) async fn run(&self, chunks: &[StoredChunk]) -> Result<Option<ObjectStat>, StorageError> {
-        let target = &self.assembly.target;
+        let (target, plan) = (&self.assembly.target, plan(chunks)?);
         if self.assembly.repeated {
-            if self.is_whole(target, self.assembly.size).await? && self.gathering.target != *target {
+            // What was copied is always read: it may be damaged, and who found that may not have been able to remove it.
+            let proves_itself = matches!(plan, Plan::Move { .. });
+            if self.gathering.target != *target && !proves_itself && self.is_whole(target, self.assembly.size).await? {
                 return Ok(None);
             }
             self.abort_strangers(target).await?;
         }
-        match plan(chunks)? {
+        match plan {
             Plan::Empty => self.put_empty().await?,
             Plan::Move { segment } => return self.move_small(&segment).await.map(Some),
             Plan::Complete { parts } => {
@@ -71,7 +73,7 @@ impl Assembler<'_> {
         let size = self.assembly.size.cast_unsigned();
         let in_place = self.gathering.target == self.assembly.target;
         // The object's own media type counts only where the store serves it without a signature.
-        let matters = self.assembly.target.bucket == Visibility::Public && self.store.public_objects_may_be_open();
+        let matters = self.assembly.target.bucket == Visibility::Public && self.store.openness() != Openness::Closed;
         if !in_place || (matters && !served_as_said && size <= COPY_LIMIT) {
             self.copy(&self.gathering.target, size).await?;
         }
@@ -94,8 +96,10 @@ impl Assembler<'_> {
     async fn move_small(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
         self.copy(&staging_of(chunk)?, chunk.size).await?;
         let read = self.read_back(chunk).await;
-        if let Err(StorageError::Damaged(_)) = &read {
-            self.store.delete(&self.assembly.target).await?;
+        if let Err(StorageError::Damaged(_)) = &read
+            && let Err(error) = self.store.delete(&self.assembly.target).await
+        {
+            tracing::warn!(path = %self.assembly.target, %error, "a damaged copy could not be removed");
         }
         read
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::StorageError;
 use super::errors::{absent, code, failed, unsupported};
+use crate::storage::Openness;
 
 /// The name of the rule that is ours.
 const OUR_RULE: &str = "filemanager";
@@ -44,19 +45,18 @@ fn place_of(client: &Client) -> Option<CreateBucketConfiguration> {
     Some(CreateBucketConfiguration::builder().location_constraint(place).build())
 }
 
-/// Lets strangers read the objects of a bucket; whether they can, if that can be known. A policy that an operator has set is
-/// left as it is.
-pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<Option<bool>, StorageError> {
+/// Lets strangers read the objects of a bucket; whether they can. A policy that an operator has set is left as it is.
+pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<Openness, StorageError> {
     match client.get_bucket_policy().bucket(bucket).send().await {
         Ok(policy) if policy.policy().is_some_and(|text| !text.is_empty()) => {
-            return Ok(Some(policy.policy().is_some_and(|text| opens(text, bucket))));
+            return Ok(openness_by(policy.policy().unwrap_or_default(), bucket));
         }
-        Err(error) if unsupported(&error) => return Ok(Some(false)),
+        Err(error) if unsupported(&error) => return Ok(Openness::Closed),
         Err(error) if !absent(&error) => {
             return match failed(error) {
                 StorageError::Refused(cause) => {
                     tracing::info!(bucket, %cause, "the bucket's policy may not be read; public files get signed links");
-                    Ok(None)
+                    Ok(Openness::Uncertain)
                 }
                 error => Err(error),
             };
@@ -75,7 +75,7 @@ pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<O
     match client.put_bucket_policy().bucket(bucket).policy(policy.to_string()).send().await {
         Ok(_) => {
             tracing::info!(bucket, "opened the bucket to readers without a signature");
-            Ok(Some(true))
+            Ok(Openness::Open)
         }
         Err(error) => match failed(error) {
             StorageError::Unavailable(cause) if !cause.contains("NotImplemented") => {
@@ -83,7 +83,7 @@ pub(super) async fn open_to_strangers(client: &Client, bucket: &str) -> Result<O
             }
             cause => {
                 tracing::info!(bucket, %cause, "the store keeps no bucket policies; public files get signed links");
-                Ok(Some(false))
+                Ok(Openness::Closed)
             }
         },
     }
@@ -131,42 +131,71 @@ fn without_cors(bucket: &str, error: StorageError) -> Result<(), StorageError> {
     }
 }
 
-/// Whether a policy lets everybody read every object of the bucket.
-fn opens(policy: &str, bucket: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+/// Whom a policy lets read the objects of the bucket: everybody all of them, no stranger any, or something between, such as
+/// everybody some of them or at some addresses.
+fn openness_by(policy: &str, bucket: &str) -> Openness {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Openness::Uncertain };
     let whole = format!("arn:aws:s3:::{bucket}/*");
     let holds = |value: &Value, wanted: &[&str]| match value {
         Value::String(text) => wanted.contains(&text.as_str()),
         Value::Array(list) => list.iter().any(|item| item.as_str().is_some_and(|text| wanted.contains(&text))),
         _ => false,
     };
-    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let statements = match &policy["Statement"] {
+        Value::Array(statements) => statements.as_slice(),
+        one => std::slice::from_ref(one),
+    };
     let denies = statements.iter().any(|statement| statement["Effect"] == "Deny");
-    !denies
-        && statements.iter().any(|statement| {
-            statement["Effect"] == "Allow"
-                && statement["Condition"].is_null()
-                && (holds(&statement["Principal"], &["*"]) || holds(&statement["Principal"]["AWS"], &["*"]))
-                && holds(&statement["Action"], &["s3:GetObject", "s3:*", "*"])
-                && holds(&statement["Resource"], &[&whole])
-        })
+    let names_everybody =
+        |statement: &Value| holds(&statement["Principal"], &["*"]) || holds(&statement["Principal"]["AWS"], &["*"]);
+    let opens = |statement: &Value| {
+        names_everybody(statement)
+            && statement["Condition"].is_null()
+            && holds(&statement["Action"], &["s3:GetObject", "s3:*", "*"])
+            && holds(&statement["Resource"], &[&whole])
+    };
+    let lets_in = |statement: &Value| names_everybody(statement) || !statement["NotPrincipal"].is_null();
+    let mut allowing = statements.iter().filter(|statement| statement["Effect"] != "Deny");
+    if !denies && allowing.clone().any(opens) {
+        Openness::Open
+    } else if allowing.any(lets_in) {
+        Openness::Uncertain
+    } else {
+        Openness::Closed
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::opens;
+    use super::{Openness, openness_by};
 
     #[test]
-    fn only_a_policy_for_everybody_and_every_object_opens_the_bucket() {
-        let policy = |principal: &str, resource: &str| {
-            format!(
-                r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":["s3:GetObject"],"Resource":["{resource}"]}}]}}"#
-            )
-        };
-        assert!(opens(&policy(r#"{"AWS":["*"]}"#, "arn:aws:s3:::public/*"), "public"));
-        assert!(opens(&policy(r#""*""#, "arn:aws:s3:::public/*"), "public"));
-        assert!(!opens(&policy(r#"{"AWS":["arn:aws:iam::1:root"]}"#, "arn:aws:s3:::public/*"), "public"));
-        assert!(!opens(&policy(r#""*""#, "arn:aws:s3:::public/some/*"), "public"));
-        assert!(!opens("nonsense", "public"));
+    fn only_a_policy_for_everybody_and_every_object_opens_the_bucket_and_only_one_for_nobody_closes_it() {
+        let allowing = |principal: &str, more: &str| format!(r#"{{"Effect":"Allow","Principal":{principal},{more}}}"#);
+        let of = |statements: &str| openness_by(&format!(r#"{{"Statement":{statements}}}"#), "public");
+        let whole = r#""Action":["s3:GetObject"],"Resource":["arn:aws:s3:::public/*"]"#;
+        for everybody in [r#"{"AWS":["*"]}"#, r#"{"AWS":"*"}"#, r#""*""#] {
+            assert_eq!(of(&format!("[{}]", allowing(everybody, whole))), Openness::Open);
+            assert_eq!(of(&allowing(everybody, whole)), Openness::Open);
+        }
+        let somebody = allowing(r#"{"AWS":["arn:aws:iam::1:root"]}"#, whole);
+        let everybody = allowing(r#""*""#, whole);
+        let denial = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}"#;
+        for closed in ["[]".to_owned(), format!("[{somebody}]"), format!("[{denial}]")] {
+            assert_eq!(of(&closed), Openness::Closed, "{closed}");
+        }
+        let some_objects = r#""Action":"s3:GetObject","Resource":"arn:aws:s3:::public/some/*""#;
+        let somewhere = format!(r#"{whole},"Condition":{{"IpAddress":{{"aws:SourceIp":"10.0.0.0/8"}}}}"#);
+        let others = whole.replace("s3:GetObject", "s3:Get*");
+        for uncertain in [
+            format!("[{}]", allowing(r#""*""#, some_objects)),
+            format!("[{}]", allowing(r#""*""#, &somewhere)),
+            format!("[{}]", allowing(r#""*""#, &others)),
+            format!("[{everybody},{denial}]"),
+            format!(r#"[{{"Effect":"Allow","NotPrincipal":{{"AWS":"arn:aws:iam::1:root"}},{whole}}}]"#),
+            "nonsense".to_owned(),
+        ] {
+            assert_eq!(of(&uncertain), Openness::Uncertain, "{uncertain}");
+        }
     }
 }

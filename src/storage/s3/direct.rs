@@ -5,9 +5,9 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::Part;
 
-use super::errors::failed;
+use super::errors::{code, failed};
 use super::plan::{number_of, part_receipt};
-use super::{Gathering, S3Storage, begun, crc_of};
+use super::{Gathering, S3Storage, begun, crc_of, leftovers};
 use crate::domain::ChunkIndex;
 use crate::domain::chunk::StoredChunk;
 use crate::storage::StorageError;
@@ -35,7 +35,12 @@ pub(super) async fn sent(store: &S3Storage, gathering: &Gathering) -> Result<Vec
     let mut pages = request.upload_id(upload).into_paginator().send();
     let mut chunks = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(failed)?;
+        let page = match page {
+            Err(error) if code(&error) == Some("NoSuchUpload") => {
+                return Err(leftovers::missed(store, &gathering.target, upload).await);
+            }
+            page => page.map_err(failed)?,
+        };
         chunks.extend(page.parts().iter().filter_map(chunk_of));
     }
     Ok(chunks)

@@ -38,7 +38,7 @@ use self::errors::{absent, failed};
 use self::plan::{Stored, number_of, object_receipt, part_receipt};
 use self::transport::Dialer;
 use super::budget::Budget;
-use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Storage, StorageError};
+use super::{Assembly, Gathering, Held, Holding, LinkOptions, ObjectStat, Openness, Storage, StorageError};
 use crate::config::S3Config;
 use crate::domain::body::{Body, BodyError, ByteBlocks};
 use crate::domain::chunk::StoredChunk;
@@ -67,8 +67,8 @@ pub struct S3Storage {
     dialer: Dialer,
     spool: Spool,
     reads: Budget,
-    /// Whether strangers can read the public bucket, once that was asked, if it came to be known.
-    open: Arc<OnceCell<Option<bool>>>,
+    /// Whether strangers can read the public bucket, once that was asked.
+    openness: Arc<OnceCell<Openness>>,
 }
 
 impl S3Storage {
@@ -87,7 +87,7 @@ impl S3Storage {
             config: config.clone(),
             spool,
             reads: Budget::of_reads(),
-            open: Arc::default(),
+            openness: Arc::default(),
         })
     }
 
@@ -96,10 +96,6 @@ impl S3Storage {
             Visibility::Public => &self.config.public_bucket,
             Visibility::Private => &self.config.private_bucket,
         }
-    }
-
-    fn known_as_open(&self) -> Option<bool> {
-        self.open.get().copied().flatten()
     }
 
     async fn put_object(&self, upload: UploadId, index: ChunkIndex, body: Body) -> Result<String, StorageError> {
@@ -150,7 +146,8 @@ impl Storage for S3Storage {
         }
         let buckets = [self.config.private_bucket.as_str(), &self.config.public_bucket];
         lifecycle::spread_net(&self.calls, buckets, self.config.unfinished_days).await?;
-        self.open.get_or_try_init(|| bucket::open_to_strangers(&self.calls, &self.config.public_bucket)).await.map(drop)
+        let asked = || bucket::open_to_strangers(&self.calls, &self.config.public_bucket);
+        self.openness.get_or_try_init(asked).await.map(drop)
     }
 
     async fn probe(&self) -> Result<(), StorageError> {
@@ -328,7 +325,7 @@ impl Storage for S3Storage {
     }
 
     async fn public_link(&self, location: &ObjectLocation) -> Option<String> {
-        if location.bucket != Visibility::Public || self.known_as_open() != Some(true) {
+        if location.bucket != Visibility::Public || self.openness() != Openness::Open {
             return None;
         }
         let base = self.config.public_url.as_str().trim_end_matches('/');
@@ -353,8 +350,8 @@ impl Storage for S3Storage {
         Ok(Some(signed.uri().to_owned()))
     }
 
-    fn public_objects_may_be_open(&self) -> bool {
-        self.known_as_open() != Some(false)
+    fn openness(&self) -> Openness {
+        self.openness.get().copied().unwrap_or(Openness::Unasked)
     }
 }
 

@@ -29,8 +29,10 @@ pub enum Fault {
     BlackHole,
     /// Requests arrive, and each is reset when its answer comes.
     LostAnswers,
-    /// A bit of these bytes arrives as its opposite wherever a request or an answer has them.
+    /// A bit of the last of these bytes arrives as its opposite wherever a request or an answer has them.
     Flips(&'static [u8]),
+    /// The same, but only where they come first.
+    FlipsOnce(&'static [u8]),
     /// What is sent by connections with smaller numbers waits; they are numbered from 0.
     Older(u64),
 }
@@ -54,15 +56,14 @@ impl Proxy {
     pub async fn to(address: impl Into<String>) -> Self {
         let (listener, address) = (TcpListener::bind("127.0.0.1:0").await.expect("a free port"), address.into());
         let port = listener.local_addr().unwrap().port();
-        let (fault, state) = watch::channel(Fault::None);
-        let (fault, seen) = (Arc::new(fault), Arc::<Seen>::default());
+        let (fault, seen) = (Arc::new(watch::Sender::new(Fault::None)), Arc::<Seen>::default());
         tokio::spawn({
-            let seen = Arc::clone(&seen);
+            let (state, seen) = (Arc::clone(&fault), Arc::clone(&seen));
             async move {
                 loop {
                     let (inside, _) = listener.accept().await.expect("a connection");
                     let number = seen.connections.fetch_add(1, Ordering::SeqCst);
-                    tokio::spawn(pass(inside, address.clone(), state.clone(), number, Arc::clone(&seen)));
+                    tokio::spawn(pass(inside, address.clone(), Arc::clone(&state), number, Arc::clone(&seen)));
                 }
             }
         });
@@ -84,6 +85,11 @@ impl Proxy {
         self.fault.send_replace(fault);
     }
 
+    /// What is broken now.
+    pub fn fault(&self) -> Fault {
+        *self.fault.borrow()
+    }
+
     /// Cuts all connections and lets no new one through.
     pub fn shut(&self) {
         self.set(Fault::Shut);
@@ -94,18 +100,18 @@ impl Proxy {
     }
 }
 
-async fn pass(mut inside: TcpStream, address: String, state: watch::Receiver<Fault>, number: u64, seen: Arc<Seen>) {
+async fn pass(mut inside: TcpStream, address: String, state: Arc<watch::Sender<Fault>>, number: u64, seen: Arc<Seen>) {
     if *state.borrow() == Fault::Shut {
         return;
     }
     let Ok(mut outside) = TcpStream::connect(address).await else { return };
     let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
-    let mut shut = state.clone();
+    let mut shut = state.subscribe();
     let cut = {
         let (mut from_client, mut to_client) = inside.split();
         let (mut from_server, mut to_server) = outside.split();
-        let requests = pump(&mut from_client, &mut to_server, state.clone(), number, Some(&seen));
-        let answers = pump(&mut from_server, &mut to_client, state, number, None);
+        let requests = pump(&mut from_client, &mut to_server, &state, number, Some(&seen));
+        let answers = pump(&mut from_server, &mut to_client, &state, number, None);
         tokio::select! {
             // What was held back counts until the answers end too.
             passed = async { tokio::try_join!(requests, answers) } => passed.is_err(),
@@ -139,12 +145,12 @@ impl Drop for Held<'_> {
 async fn pump<'s>(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    mut state: watch::Receiver<Fault>,
+    faults: &watch::Sender<Fault>,
     number: u64,
     requests: Option<&'s Seen>,
 ) -> std::io::Result<Option<Held<'s>>> {
     let reset = || Err(std::io::ErrorKind::ConnectionReset.into());
-    let (answers, mut held) = (requests.is_none(), None);
+    let (answers, mut held, mut state) = (requests.is_none(), None, faults.subscribe());
     let (mut block, mut passed) = (vec![0; BLOCK], 0);
     loop {
         let length = from.read(&mut block).await?;
@@ -172,9 +178,15 @@ async fn pump<'s>(
                 passed += length;
                 continue;
             }
-            Fault::Flips(bytes) => {
+            Fault::Flips(bytes) | Fault::FlipsOnce(bytes) => {
                 if let Some(place) = block[..length].windows(bytes.len()).position(|window| window == bytes) {
-                    block[place] ^= 1;
+                    block[place + bytes.len() - 1] ^= 1;
+                    faults.send_if_modified(|now| {
+                        matches!(now, Fault::FlipsOnce(_)) && {
+                            *now = Fault::None;
+                            true
+                        }
+                    });
                 }
             }
             Fault::Older(first) if number < first => {

@@ -3,8 +3,11 @@
 use super::s3_server::Store;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::dto::GetBucketPolicyInput;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -44,23 +47,42 @@ pub fn client_of(endpoint: String, access_key: String, secret_key: String) -> aw
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
+/// One who may do anything but read the policy of a bucket.
+struct PolicyIsHidden;
+
+#[async_trait::async_trait]
+impl S3Access for PolicyIsHidden {
+    async fn get_bucket_policy(&self, _: &mut S3Request<GetBucketPolicyInput>) -> S3Result<()> {
+        Err(s3_error!(AccessDenied))
+    }
+}
+
 /// Runs s3s-fs on a thread of its own, which outlives the test that asked first.
 pub fn in_this_process() -> String {
+    run(|_| {})
+}
+
+/// The same, where the policy of a bucket may not be read.
+pub fn with_hidden_policies() -> String {
+    run(|service| service.set_access(PolicyIsHidden))
+}
+
+fn run(set: impl FnOnce(&mut S3ServiceBuilder) + Send + 'static) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();
     std::thread::spawn(move || {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut service = S3ServiceBuilder::new(Store::new(folder.path().to_owned()));
+        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        set(&mut service);
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(async { serve(TcpListener::from_std(listener).expect("a listener")).await });
+        runtime.block_on(async { serve(TcpListener::from_std(listener).expect("a listener"), service.build()).await });
     });
     endpoint
 }
 
-async fn serve(listener: TcpListener) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut service = S3ServiceBuilder::new(Store::new(folder.path().to_owned()));
-    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-    let service = service.build();
+async fn serve(listener: TcpListener, service: S3Service) {
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
         let service = service.clone();
