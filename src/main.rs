@@ -13,11 +13,13 @@ use filemanager::app::{App, local_address};
 use filemanager::client::arguments::{DownloadArguments, UploadArguments};
 use filemanager::commands::audit::{self, AuditArguments};
 use filemanager::commands::keys::{self, KeyCommand};
+use filemanager::commands::retry::{self, RetryArguments};
 use filemanager::commands::tenants::{self, TenantCommand};
 use filemanager::config::{Config, Role};
 use filemanager::jobs::worker;
 use filemanager::services::check;
 use filemanager::services::gc::Mode;
+use filemanager::services::retries::RetryService;
 use filemanager::{client, lifecycle, routes, server, telemetry};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +51,8 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Have all files tried again that were given up because the store was away or full for too long
+    Retry(RetryArguments),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(KeyCommand),
@@ -78,6 +82,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate(configure()?).await,
         Command::Check => check_all(configure()?).await,
         Command::Gc { dry_run } => gc(configure()?, if dry_run { Mode::DryRun } else { Mode::Clean }).await,
+        Command::Retry(arguments) => retry_all(configure()?, arguments).await,
         Command::Keys(command) => manage_keys(configure()?, command).await,
         Command::Tenants(command) => manage_tenants(configure()?, command).await,
         Command::Audit(arguments) => print_record(configure()?, arguments).await,
@@ -198,6 +203,12 @@ async fn gc(config: Config, mode: Mode) -> anyhow::Result<ExitCode> {
     let Some(report) = report else { bail!("another process is at it, or it was stopped") };
     println!("{}", report.in_words(mode));
     Ok(if report.is_alarming() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn retry_all(config: Config, arguments: RetryArguments) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, "filemanager retry")?;
+    app.migrate().await?;
+    retry::run(&RetryService::new(app.ports().clone()), arguments).await
 }
 
 async fn manage_keys(config: Config, command: KeyCommand) -> anyhow::Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod keys;
+pub mod retry;
 pub mod tenants;
 mod times;
 

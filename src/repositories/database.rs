@@ -90,9 +90,14 @@ impl Database {
         Self::MySql(pool)
     }
 
-    /// A database file, made when it is missing.
+    /// A database file, made when it is missing. That is told, because a command that was begun in another folder makes one
+    /// beside the one that is meant.
     #[must_use]
     pub fn sqlite(file: &Path) -> Self {
+        if !file.exists() {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            tracing::info!(file = %file.display(), "there is no database yet; a new one is made");
+        }
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)

@@ -10,7 +10,8 @@ use super::{RepositoryError, Session, execute, on, uploads};
 use crate::domain::file::{File, FileStatus, Progress};
 use crate::domain::upload::Upload;
 use crate::domain::{
-    AppointmentId, ContentType, Credential, Detail, FileId, FileName, FoundType, ObjectLocation, UploadId, UserId,
+    AppointmentId, ContentType, Credential, Detail, FileId, FileName, FoundType, ObjectLocation, TenantId, UploadId,
+    UserId,
 };
 
 /// How many places the statement of [`progress`] has: one of few lengths, so that few statements are kept prepared.
@@ -175,6 +176,45 @@ pub async fn set_status(
     let sql = "UPDATE files SET status = ?, error = ?, updated_at = ? WHERE id = ? AND status IN (?, ?)";
     let rows = execute!(session, sql, to.as_str(), error, super::now(), id.0, from[0].as_str(), from[1].as_str())?;
     Ok(rows == 1)
+}
+
+/// A file that was tried as often as it may be.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// Which one.
+    pub id: FileId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The trace of the request that it came from.
+    pub trace_id: String,
+    /// When it was given up, and the identifier of its job.
+    place: (DateTime<Utc>, Uuid),
+}
+
+/// Files in FAILURE whose job of this kind has failed, and whose `error` is this one; the longest there first, behind one of
+/// them, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn given_up(
+    session: &mut impl Session,
+    kind: &str,
+    error: &str,
+    after: Option<&GivenUp>,
+    limit: i64,
+) -> Result<Vec<GivenUp>, RepositoryError> {
+    let sql = "SELECT f.id, f.tenant, j.trace_id, j.run_at, j.id FROM jobs j JOIN files f ON f.id = j.subject \
+               WHERE j.state = 'failed' AND j.kind = ? AND f.status = 'FAILURE' AND f.error = ? \
+               AND (j.run_at > ? OR (j.run_at = ? AND j.id > ?)) ORDER BY j.run_at, j.id LIMIT ?";
+    let (at, job) = after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |file| file.place);
+    let rows: Vec<(Uuid, String, String, DateTime<Utc>, Uuid)> = on!(session, c => {
+        let query = sqlx::query_as(sql).bind(kind).bind(error);
+        query.bind(at).bind(at).bind(job).bind(limit).fetch_all(c).await
+    })?;
+    let read = |(id, tenant, trace_id, at, job): (_, String, _, _, _)| {
+        Ok(GivenUp { id: FileId(id), tenant: tenant.parse().map_err(corrupt)?, trace_id, place: (at, job) })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Notes what a file's first bytes say that it is.

@@ -230,7 +230,13 @@ fn is_there_for(caller: &Caller, file: &File) -> bool {
     file.status == FileStatus::Success || caller.sees_file(file)
 }
 
-async fn requeue(tx: &mut Transaction, caller: &Caller, id: FileId, trace_id: &str) -> Result<JobId, FileError> {
+/// Queues a file again that is in FAILURE; its job counts as announced.
+pub(super) async fn requeue(
+    tx: &mut Transaction,
+    caller: &Caller,
+    id: FileId,
+    trace_id: &str,
+) -> Result<JobId, FileError> {
     let from = [FileStatus::Failure, FileStatus::Failure];
     if !files::set_status(tx, id, from, FileStatus::Pending, None).await? {
         return Err(FileError::OnItsWay);

@@ -21,7 +21,7 @@ use crate::repositories::jobs::Ending;
 use crate::repositories::{Durability, RepositoryError, Transaction, files, in_transaction, jobs, now, uploads};
 
 /// What is told to a person when a job was tried as often as it may be.
-const GIVEN_UP: &str = "The file could not be stored, because the object store did not take it. Please try again, and \
+pub(super) const GIVEN_UP: &str = "The file could not be stored, because the object store did not take it. Please try again, and \
                         tell the operator of this service if it stays.";
 
 /// Announces jobs in the background, because no caller should wait for the broker.

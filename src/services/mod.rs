@@ -20,6 +20,7 @@ pub mod maintenance;
 pub mod owners;
 mod proof;
 mod removal;
+pub mod retries;
 pub mod tenants;
 pub mod upload_tokens;
 pub mod uploads;

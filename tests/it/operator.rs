@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::faults::with_a_gate_to_the_store;
 use crate::support::deployment::run;
 use crate::support::{Database, Deployment, Queue, Store, bytes, eventually};
 
@@ -73,6 +74,64 @@ async fn check_tries_everything_and_says_what_is_wrong() {
     assert!(output.lines().any(|line| line.starts_with("problem") && line.contains("queue")), "{output}");
     assert!(output.lines().any(|line| line.starts_with("problem") && line.contains("store")), "{output}");
     assert!(output.lines().any(|line| line.starts_with("ok") && line.contains("database")), "{output}");
+}
+
+/// Runs `filemanager` with these arguments; what it printed, and what it complained of.
+async fn told(deployment: &Deployment, arguments: &[&str]) -> (String, String) {
+    let mut command = deployment.command(API);
+    command.args(arguments);
+    let (status, printed, complaint) = run(command).await;
+    assert!(status.success(), "{complaint}");
+    (printed, complaint)
+}
+
+#[tokio::test]
+async fn what_was_given_up_while_the_store_was_away_is_tried_again_by_one_command() {
+    for database in [Database::Sqlite, Database::MySql] {
+        let (deployment, gate) = with_a_gate_to_the_store(database).await;
+        let deployment = deployment.set("JOB_MAX_ATTEMPTS", "1");
+        let api = deployment.api().await;
+        let client = api.client();
+        let refused = client.upload(&[b"abc".to_vec()], &[], &[("checksum", "crc64nvme:0000000000000001")]).await;
+        assert_eq!(client.done(&refused, None).await["status"], "FAILURE");
+        let mut given_up = Vec::new();
+        for content in [b"abc", b"def"] {
+            let upload = client.init(&[]).await;
+            client.chunk(&upload, 0, content).await.data();
+            gate.shut();
+            let file = client.complete(&upload, 1, 3, &[("credential", r#"{"user_id": "84793"}"#)]).await.data();
+            assert_eq!(client.done(&file, Some(r#"{"user_id": "84793"}"#)).await["status"], "FAILURE");
+            gate.open();
+            given_up.push(file);
+        }
+        let lines: Vec<String> =
+            given_up.iter().map(|file| format!("{}  default\n", file["id"].as_str().unwrap())).collect();
+        let (printed, _) = told(&deployment, &["retry", "--dry-run"]).await;
+        assert_eq!(printed, lines.concat() + "2 files that were given up would be tried again\n");
+        assert_eq!(
+            told(&deployment, &["retry"]).await.0,
+            lines.concat() + "2 files that were given up will be tried again\n"
+        );
+        for (file, content) in given_up.iter().zip([b"abc", b"def"]) {
+            assert_eq!(client.download(file, Some(r#"{"user_id": "84793"}"#)).await, content);
+        }
+        assert_eq!(told(&deployment, &["retry"]).await.0, "0 files that were given up will be tried again\n");
+        let record = told(&deployment, &["audit"]).await.0;
+        assert_eq!(record.matches("file.retry").count(), 2, "{record}");
+        assert_eq!(client.done(&refused, None).await["status"], "FAILURE");
+    }
+}
+
+#[tokio::test]
+async fn a_command_in_another_folder_tells_that_its_database_is_new() {
+    let deployment = Deployment::embedded().await;
+    let api = deployment.api().await;
+    assert!(!told(&deployment, &["keys", "list"]).await.1.contains("a new one is made"));
+    let elsewhere = deployment.folder.path().join("elsewhere");
+    let deployment = deployment.set("APP_DATA_DIR", elsewhere.display().to_string());
+    let (_, complaint) = told(&deployment, &["keys", "list"]).await;
+    assert!(complaint.contains("a new one is made") && complaint.contains("elsewhere/filemanager.db"), "{complaint}");
+    drop(api);
 }
 
 #[tokio::test]
