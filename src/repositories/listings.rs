@@ -1,4 +1,4 @@
-//! Lists: one statement each, along a key, newest first.
+//! Lists: a statement for each, along a key, newest first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -13,9 +13,10 @@ use crate::domain::{
 
 /// How many files an appointment in a list shows, as a number and in the statement below.
 const FILES_OF_APPOINTMENT: usize = 1000;
-/// How many rows the statement below gives at the most, so that a page fits into memory: those of ten such appointments,
-/// and one of the next.
-const ROWS_OF_APPOINTMENTS: usize = 10_001;
+/// How many files a page of appointments shows, so that it fits into memory: those of ten such appointments.
+const FILES_OF_PAGE: usize = 10_000;
+/// How many appointments are read at a time: the database sorts all of their files before it gives the first.
+const APPOINTMENTS_AT_ONCE: i64 = 50;
 
 #[derive(sqlx::FromRow)]
 struct FileRow {
@@ -75,7 +76,7 @@ pub const APPOINTMENTS_OF_USER: &str = "SELECT a.id AS appointment_id, a.name, a
            FROM appointments p WHERE user_id = ? AND date <= ? AND (date < ? OR id < ?) \
            ORDER BY date DESC, id DESC LIMIT ?) a \
      LEFT JOIN files f ON f.appointment_id = a.id AND f.created_at >= a.since \
-     ORDER BY a.date DESC, a.id DESC, f.created_at DESC, f.id DESC LIMIT 10001";
+     ORDER BY a.date DESC, a.id DESC, f.created_at DESC, f.id DESC LIMIT ?";
 
 /// Before every row of any list: no clock is a day ahead. (Not the end of time, which MariaDB does not know.)
 pub(super) fn start(page: Page) -> Cursor {
@@ -186,12 +187,43 @@ pub async fn appointments_of_user(
     user: UserId,
     page: Page,
 ) -> Result<Rows<ListedAppointment>, RepositoryError> {
+    let place = |row: &ListedAppointment| Cursor { time: row.appointment.date, id: row.appointment.id.0 };
+    let (mut listed, mut step, mut left, mut room) = (Vec::new(), page, page.limit, FILES_OF_PAGE);
+    loop {
+        step.limit = left.min(APPOINTMENTS_AT_ONCE);
+        let (mut some, is_cut) = some_appointments(session, user, step, room + 1).await?;
+        if is_cut && listed.len() + some.len() > 1 {
+            // The last one begins the next page, where it is whole.
+            some.pop();
+            listed.extend(some);
+            return Ok(Rows { next: listed.last().map(place), items: listed });
+        }
+        let Rows { items, next } = Rows::of_page(some, step.limit, place);
+        left -= step.limit;
+        room = items.iter().fold(room, |room, row| room.saturating_sub(row.files.len().max(1)));
+        listed.extend(items);
+        if left == 0 || next.is_none() {
+            return Ok(Rows { items: listed, next });
+        }
+        step.after = next;
+    }
+}
+
+/// At most one appointment more than the page has, and at most so many rows of them and their files; whether there were
+/// as many, so that the last appointment may not have all of its files.
+async fn some_appointments(
+    session: &mut impl Session,
+    user: UserId,
+    page: Page,
+    most_rows: usize,
+) -> Result<(Vec<ListedAppointment>, bool), RepositoryError> {
     let after = start(page);
+    let limit = i64::try_from(most_rows).unwrap_or(i64::MAX);
     let rows: Vec<AppointmentRow> = on!(session, c => {
         let query = sqlx::query_as(APPOINTMENTS_OF_USER).bind(user.0).bind(after.time).bind(after.time).bind(after.id);
-        query.bind(page.limit + 1).fetch_all(c).await
+        query.bind(page.limit + 1).bind(limit).fetch_all(c).await
     })?;
-    let is_cut = rows.len() == ROWS_OF_APPOINTMENTS;
+    let is_cut = rows.len() == most_rows;
     let mut listed: Vec<ListedAppointment> = Vec::new();
     for row in rows {
         let (appointment, file) = row.split()?;
@@ -203,11 +235,5 @@ pub async fn appointments_of_user(
             last.files.extend(file);
         }
     }
-    let place = |row: &ListedAppointment| Cursor { time: row.appointment.date, id: row.appointment.id.0 };
-    if is_cut && listed.len() > 1 {
-        // It begins the next page, where it is whole.
-        listed.pop();
-        return Ok(Rows { next: listed.last().map(place), items: listed });
-    }
-    Ok(Rows::of_page(listed, page.limit, place))
+    Ok((listed, is_cut))
 }
