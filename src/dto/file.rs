@@ -14,30 +14,35 @@ pub struct FileAnswer {
     /// The file's identifier.
     pub id: Uuid,
     /// The file's name.
+    #[schema(required = true)]
     pub filename: Option<String>,
     /// `<bucket>/<upload_id>.<file_extension>`.
     pub path: String,
     /// The file's media type.
     pub content_type: String,
     /// What the file's first bytes say that it is; `null` while nobody looked.
+    #[schema(required = true)]
     pub found_type: Option<String>,
     /// The file's size in bytes.
     pub size: i64,
     /// What the caller noted.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required = true, value_type = Option<Object>)]
     pub detail: Option<serde_json::Value>,
     /// What must be known to see the file.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required = true, value_type = Option<Object>)]
     pub credential: Option<serde_json::Value>,
     /// Where the bytes are. Good once `status` is `SUCCESS`.
     pub download_url: String,
     /// How far the file is.
     pub status: FileStatus,
     /// `crc64nvme:` and the checksum of the whole file in hex; `null` while it is not known.
+    #[schema(required = true)]
     pub checksum: Option<String>,
     /// The file's user.
+    #[schema(required = true)]
     pub user_id: Option<Uuid>,
     /// The file's appointment.
+    #[schema(required = true)]
     pub appointment_id: Option<Uuid>,
     /// When complete was answered (RFC 3339).
     pub created_at: String,
@@ -78,14 +83,17 @@ pub struct ListedFileAnswer {
     /// The file's identifier.
     pub id: Uuid,
     /// The file's name.
+    #[schema(required = true)]
     pub filename: Option<String>,
     /// The file's media type.
     pub content_type: String,
     /// The file's size in bytes.
     pub size: i64,
     /// Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential.
+    #[schema(required = true)]
     pub download_url: Option<String>,
     /// The name of the file's appointment.
+    #[schema(required = true)]
     pub appointment_name: Option<String>,
     /// How far the file is.
     pub status: FileStatus,

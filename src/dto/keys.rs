@@ -70,8 +70,10 @@ pub struct KeyAnswer {
     /// When it was made (RFC 3339).
     pub created_at: String,
     /// When it stops being valid (RFC 3339), if ever.
+    #[schema(required = true)]
     pub expires_at: Option<String>,
     /// When it was used last (RFC 3339), to the minute.
+    #[schema(required = true)]
     pub last_used_at: Option<String>,
 }
 

@@ -22,7 +22,7 @@ pub struct InitForm {
     pub total_size: Option<i64>,
     /// The file's media type.
     pub content_type: Option<String>,
-    /// The file's extension, without the dot.
+    /// The file's extension, without the dot; one of those that complete lists.
     pub file_extension: Option<String>,
     /// A flat JSON object: makes the file private.
     pub credential: Option<String>,
@@ -149,7 +149,9 @@ pub struct CompleteForm {
     pub total_chunks: i64,
     /// The file's size in bytes.
     pub total_size: i64,
-    /// The file's extension, without the dot.
+    /// The file's extension, without the dot. Unless the operator of the service says otherwise, one of txt, jpg, png, pdf,
+    /// mp4, mp3, mov, avi, doc, docx, xls, xlsx, ppt, pptx, gif, bmp, tiff, csv, json, xml, html, zip, rar, tar, gz, wav,
+    /// flac, ogg, webm, mkv, heic, svg, psd, ai, eps, tif and tga.
     pub file_extension: String,
     /// The file's media type.
     pub content_type: String,

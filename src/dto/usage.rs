@@ -15,6 +15,7 @@ pub struct UsageAnswer {
     /// What the caller may do.
     pub scopes: Vec<&'static str>,
     /// The user that the caller is, if its token says so.
+    #[schema(required = true)]
     pub user_id: Option<Uuid>,
     /// Bytes of all its files.
     pub bytes: i64,
@@ -30,12 +31,16 @@ pub struct UsageAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LimitsAnswer {
     /// Bytes of all its files.
+    #[schema(required = true)]
     pub bytes: Option<i64>,
     /// How many files.
+    #[schema(required = true)]
     pub files: Option<i64>,
     /// How many uploads at a time.
+    #[schema(required = true)]
     pub uploads: Option<i64>,
     /// Bytes of its largest file.
+    #[schema(required = true)]
     pub file_size: Option<i64>,
 }
 

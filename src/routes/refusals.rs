@@ -9,13 +9,19 @@ use super::rules::{self, Rule};
 
 /// Statuses with which any route may refuse who calls, and what they mean.
 const OF_CALLERS: &[(&str, &str)] = &[
+    ("400", "The request cannot be read, or shows two credentials"),
     ("401", "Nothing was shown of who calls, or nothing that counts"),
     ("403", "What was shown does not allow this"),
     ("429", "More than a rate or a limit allows"),
     ("503", "Something that is needed is away, or there is no room now: come again after `Retry-After` seconds"),
 ];
-/// The same for what takes a file in.
-const OF_BYTES: (&str, &str) = ("413", "More bytes than a limit allows");
+/// The same for what has a body.
+const OF_BODIES: &[(&str, &str)] = &[("408", "The body came too slowly"), ("413", "More bytes than a limit allows")];
+/// The same for what writes.
+const OF_WRITES: &[(&str, &str)] = &[("507", "No space left")];
+/// The same for everything.
+const OF_ALL: &[(&str, &str)] =
+    &[("421", "Another host is named than this service, and whoever reaches it may do everything")];
 
 /// Completes the answers of all routes.
 pub(super) fn describe(api: &mut OpenApi) {
@@ -25,17 +31,18 @@ pub(super) fn describe(api: &mut OpenApi) {
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
             let rule = method.parse().map_or(Rule::Open, |method| rules::of(&method, path));
-            complete(operation, rule);
+            complete(operation, rule, method != "GET");
         }
     }
 }
 
-fn complete(operation: &mut Operation, rule: Rule) {
-    let takes_bytes = matches!(rule, Rule::Upload | Rule::Chunk) && operation.request_body.is_some();
-    let of_callers = OF_CALLERS.iter().filter(|_| rule != Rule::Open);
+fn complete(operation: &mut Operation, rule: Rule, writes: bool) {
+    let of_callers = if rule == Rule::Open { &[] } else { OF_CALLERS };
+    let of_bodies = if operation.request_body.is_some() { OF_BODIES } else { &[] };
+    let of_writes = if writes { OF_WRITES } else { &[] };
     let responses = &mut operation.responses.responses;
-    for (status, meaning) in of_callers.chain(takes_bytes.then_some(&OF_BYTES)) {
-        responses.entry((*status).to_owned()).or_insert_with(|| refusal(meaning).into());
+    for (status, meaning) in [of_callers, of_bodies, of_writes, OF_ALL].concat() {
+        responses.entry(status.to_owned()).or_insert_with(|| refusal(meaning).into());
     }
     for (status, response) in responses {
         if let RefOr::T(response) = response
@@ -65,15 +72,32 @@ mod tests {
 
     use crate::routes::openapi;
 
+    /// All operations, each behind its method.
+    fn operations(api: &Value) -> Vec<(&str, &Value)> {
+        let items = api["paths"].as_object().unwrap().values();
+        items.flat_map(|item| item.as_object().unwrap().iter().map(|(method, it)| (method.as_str(), it))).collect()
+    }
+
+    #[test]
+    fn what_has_a_body_may_be_too_slow_or_too_long_and_what_writes_may_find_no_space() {
+        let api: Value = serde_json::from_str(&openapi().unwrap()).unwrap();
+        for (method, operation) in operations(&api) {
+            let has = |status: &str| operation["responses"].get(status).is_some();
+            let name = &operation["operationId"];
+            assert_eq!((has("408"), has("413")), [operation.get("requestBody").is_some(); 2].into(), "{name}");
+            assert_eq!(has("507"), method != "get", "{name}");
+            assert!(has("421"), "{name}");
+        }
+    }
+
     #[test]
     fn every_answer_has_a_description_and_every_operation_a_name_of_its_own() {
         let api: Value = serde_json::from_str(&openapi().unwrap()).unwrap();
-        let items = api["paths"].as_object().unwrap().values();
-        let operations: Vec<&Value> = items.flat_map(|item| item.as_object().unwrap().values()).collect();
+        let operations = operations(&api);
         let names: HashSet<&str> =
-            operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+            operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
         assert_eq!(names.len(), operations.len());
-        for operation in operations {
+        for (_, operation) in operations {
             for (status, response) in operation["responses"].as_object().unwrap() {
                 assert!(response["description"].is_string(), "{status} of {}", operation["operationId"]);
             }

@@ -12,7 +12,7 @@ use crate::handlers;
 
 /// What the caller may do, and what its tenant has and may have
 ///
-/// A limit that is absent is none.
+/// A limit that is `null` is none.
 #[utoipa::path(
     get,
     path = "/usage",

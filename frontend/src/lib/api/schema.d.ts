@@ -393,7 +393,7 @@ export interface paths {
         };
         /**
          * What the caller may do, and what its tenant has and may have
-         * @description A limit that is absent is none.
+         * @description A limit that is `null` is none.
          */
         get: operations["usage"];
         put?: never;
@@ -575,7 +575,11 @@ export interface components {
             credential?: string | null;
             /** @description Any JSON object of up to 64 KiB and 30 levels. */
             detail?: string | null;
-            /** @description The file's extension, without the dot. */
+            /**
+             * @description The file's extension, without the dot. Unless the operator of the service says otherwise, one of txt, jpg, png, pdf,
+             *     mp4, mp3, mov, avi, doc, docx, xls, xlsx, ppt, pptx, gif, bmp, tiff, csv, json, xml, html, zip, rar, tar, gz, wav,
+             *     flac, ogg, webm, mkv, heic, svg, psd, ai, eps, tif and tga.
+             */
             file_extension: string;
             /** @description The file's name, up to 255 characters. */
             filename?: string | null;
@@ -623,23 +627,23 @@ export interface components {
              * Format: uuid
              * @description The file's appointment.
              */
-            appointment_id?: string | null;
+            appointment_id: string | null;
             /** @description `crc64nvme:` and the checksum of the whole file in hex; `null` while it is not known. */
-            checksum?: string | null;
+            checksum: string | null;
             /** @description The file's media type. */
             content_type: string;
             /** @description When complete was answered (RFC 3339). */
             created_at: string;
             /** @description What must be known to see the file. */
-            credential?: Record<string, never> | null;
+            credential: Record<string, never> | null;
             /** @description What the caller noted. */
-            detail?: Record<string, never> | null;
+            detail: Record<string, never> | null;
             /** @description Where the bytes are. Good once `status` is `SUCCESS`. */
             download_url: string;
             /** @description The file's name. */
-            filename?: string | null;
+            filename: string | null;
             /** @description What the file's first bytes say that it is; `null` while nobody looked. */
-            found_type?: string | null;
+            found_type: string | null;
             /**
              * Format: uuid
              * @description The file's identifier.
@@ -658,7 +662,7 @@ export interface components {
              * Format: uuid
              * @description The file's user.
              */
-            user_id?: string | null;
+            user_id: string | null;
         };
         /**
          * @description How far a file is. Said only by [`File`] rows; the names are the API's.
@@ -696,7 +700,7 @@ export interface components {
             credential?: string | null;
             /** @description Any JSON object of up to 64 KiB and 30 levels. */
             detail?: string | null;
-            /** @description The file's extension, without the dot. */
+            /** @description The file's extension, without the dot; one of those that complete lists. */
             file_extension?: string | null;
             /** @description The file's name, up to 255 characters. */
             filename?: string | null;
@@ -718,11 +722,11 @@ export interface components {
             /** @description When it was made (RFC 3339). */
             created_at: string;
             /** @description When it stops being valid (RFC 3339), if ever. */
-            expires_at?: string | null;
+            expires_at: string | null;
             /** @description Its identifier. */
             id: string;
             /** @description When it was used last (RFC 3339), to the minute. */
-            last_used_at?: string | null;
+            last_used_at: string | null;
             /** @description What it is called. */
             name: string;
             /** @description What it allows. */
@@ -753,35 +757,35 @@ export interface components {
              * Format: int64
              * @description Bytes of all its files.
              */
-            bytes?: number | null;
+            bytes: number | null;
             /**
              * Format: int64
              * @description Bytes of its largest file.
              */
-            file_size?: number | null;
+            file_size: number | null;
             /**
              * Format: int64
              * @description How many files.
              */
-            files?: number | null;
+            files: number | null;
             /**
              * Format: int64
              * @description How many uploads at a time.
              */
-            uploads?: number | null;
+            uploads: number | null;
         };
         /** @description A file in a list. */
         ListedFileAnswer: {
             /** @description The name of the file's appointment. */
-            appointment_name?: string | null;
+            appointment_name: string | null;
             /** @description The file's media type. */
             content_type: string;
             /** @description When complete was answered (RFC 3339). */
             created_at: string;
             /** @description Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential. */
-            download_url?: string | null;
+            download_url: string | null;
             /** @description The file's name. */
-            filename?: string | null;
+            filename: string | null;
             /**
              * Format: uuid
              * @description The file's identifier.
@@ -830,11 +834,11 @@ export interface components {
                 /** @description When it was made (RFC 3339). */
                 created_at: string;
                 /** @description When it stops being valid (RFC 3339), if ever. */
-                expires_at?: string | null;
+                expires_at: string | null;
                 /** @description Its identifier. */
                 id: string;
                 /** @description When it was used last (RFC 3339), to the minute. */
-                last_used_at?: string | null;
+                last_used_at: string | null;
                 /** @description What it is called. */
                 name: string;
                 /** @description What it allows. */
@@ -856,15 +860,15 @@ export interface components {
             /** @description The rows, newest first. */
             data: {
                 /** @description The name of the file's appointment. */
-                appointment_name?: string | null;
+                appointment_name: string | null;
                 /** @description The file's media type. */
                 content_type: string;
                 /** @description When complete was answered (RFC 3339). */
                 created_at: string;
                 /** @description Where the bytes are, once `status` is `SUCCESS`; `null` for a private file, whose link is given for its credential. */
-                download_url?: string | null;
+                download_url: string | null;
                 /** @description The file's name. */
-                filename?: string | null;
+                filename: string | null;
                 /**
                  * Format: uuid
                  * @description The file's identifier.
@@ -1043,23 +1047,23 @@ export interface components {
                  * Format: uuid
                  * @description The file's appointment.
                  */
-                appointment_id?: string | null;
+                appointment_id: string | null;
                 /** @description `crc64nvme:` and the checksum of the whole file in hex; `null` while it is not known. */
-                checksum?: string | null;
+                checksum: string | null;
                 /** @description The file's media type. */
                 content_type: string;
                 /** @description When complete was answered (RFC 3339). */
                 created_at: string;
                 /** @description What must be known to see the file. */
-                credential?: Record<string, never> | null;
+                credential: Record<string, never> | null;
                 /** @description What the caller noted. */
-                detail?: Record<string, never> | null;
+                detail: Record<string, never> | null;
                 /** @description Where the bytes are. Good once `status` is `SUCCESS`. */
                 download_url: string;
                 /** @description The file's name. */
-                filename?: string | null;
+                filename: string | null;
                 /** @description What the file's first bytes say that it is; `null` while nobody looked. */
-                found_type?: string | null;
+                found_type: string | null;
                 /**
                  * Format: uuid
                  * @description The file's identifier.
@@ -1078,7 +1082,7 @@ export interface components {
                  * Format: uuid
                  * @description The file's user.
                  */
-                user_id?: string | null;
+                user_id: string | null;
             };
             /** @description A sentence for a person, or nothing. */
             message: string;
@@ -1256,7 +1260,7 @@ export interface components {
                  * Format: uuid
                  * @description The user that the caller is, if its token says so.
                  */
-                user_id?: string | null;
+                user_id: string | null;
             };
             /** @description A sentence for a person, or nothing. */
             message: string;
@@ -1381,7 +1385,7 @@ export interface components {
              * Format: uuid
              * @description The user that the caller is, if its token says so.
              */
-            user_id?: string | null;
+            user_id: string | null;
         };
         /** @description A user. */
         UserAnswer: {
@@ -1436,6 +1440,15 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_AppointmentAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1456,6 +1469,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1550,6 +1572,33 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than a limit allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -1570,6 +1619,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1600,6 +1658,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_Deleted"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1627,6 +1694,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description More than a rate or a limit allows */
             429: {
                 headers: {
@@ -1638,6 +1714,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1672,6 +1757,15 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_ListedFileAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1692,6 +1786,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1754,6 +1857,15 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_ListedFileAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1774,6 +1886,15 @@ export interface operations {
             };
             /** @description There is no such appointment */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1861,6 +1982,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1908,6 +2038,15 @@ export interface operations {
             };
             /** @description None of the ranges can be sent */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1977,6 +2116,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -1997,6 +2145,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2057,6 +2214,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_FileAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -2077,6 +2243,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2137,6 +2312,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_StatusAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -2157,6 +2341,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2269,6 +2462,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2358,8 +2560,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description More bytes than a limit allows */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2387,6 +2607,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2447,8 +2676,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description More bytes than a limit allows */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2476,6 +2723,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2545,6 +2801,33 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than a limit allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2565,6 +2848,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2623,6 +2915,33 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than a limit allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2643,6 +2962,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2673,6 +3001,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_UploadAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -2684,6 +3021,15 @@ export interface operations {
             };
             /** @description What was shown does not allow this */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2741,6 +3087,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_AbortAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -2768,6 +3123,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2788,6 +3152,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2825,6 +3198,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Success_ChunkAnswer"];
+                };
+            };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Nothing was shown of who calls, or nothing that counts */
@@ -2874,6 +3256,15 @@ export interface operations {
             };
             /** @description More bytes than a limit allows */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2971,6 +3362,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description The upload is completed */
             409: {
                 headers: {
@@ -2982,6 +3382,15 @@ export interface operations {
             };
             /** @description More bytes than a limit allows */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3009,6 +3418,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3042,6 +3460,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_Deleted"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3062,6 +3489,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3096,6 +3532,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No space left */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     list: {
@@ -3121,6 +3566,15 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_KeyAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3132,6 +3586,15 @@ export interface operations {
             };
             /** @description What was shown does not allow this */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3217,6 +3680,33 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than a limit allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -3237,6 +3727,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3267,6 +3766,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_RevokedAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3294,6 +3802,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description More than a rate or a limit allows */
             429: {
                 headers: {
@@ -3305,6 +3822,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3332,6 +3858,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_UsageAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3343,6 +3878,15 @@ export interface operations {
             };
             /** @description What was shown does not allow this */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3393,6 +3937,15 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_UserAnswer"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3404,6 +3957,15 @@ export interface operations {
             };
             /** @description What was shown does not allow this */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3489,6 +4051,33 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than a limit allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -3509,6 +4098,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3539,6 +4137,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_Deleted"];
                 };
             };
+            /** @description The request cannot be read, or shows two credentials */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Nothing was shown of who calls, or nothing that counts */
             401: {
                 headers: {
@@ -3566,6 +4173,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description More than a rate or a limit allows */
             429: {
                 headers: {
@@ -3577,6 +4193,15 @@ export interface operations {
             };
             /** @description Something that is needed is away, or there is no room now: come again after `Retry-After` seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3604,6 +4229,15 @@ export interface operations {
                     "application/json": components["schemas"]["Success_Live"];
                 };
             };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     ready: {
@@ -3622,6 +4256,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Success_Ready"];
+                };
+            };
+            /** @description Another host is named than this service, and whoever reaches it may do everything */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description A dependency is out, or the service is starting or stopping */
