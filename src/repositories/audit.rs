@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 
 use super::error::corrupt;
-use super::{RepositoryError, Session, execute, on};
+use super::{RepositoryError, Session, execute, on, places};
 use crate::domain::audit::Entry;
 
 #[derive(sqlx::FromRow)]
@@ -72,7 +72,7 @@ pub async fn delete_old(session: &mut impl Session, before: DateTime<Utc>, limit
         return Ok(0);
     }
     // By their numbers, so that nothing but these lines is locked.
-    let sql = format!("DELETE FROM audit WHERE id IN ({})", vec!["?"; ids.len()].join(", "));
+    let sql = format!("DELETE FROM audit WHERE id IN ({})", places(ids.len()));
     let deleted = on!(session, c => {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         ids.iter().fold(query, |query, (id,)| query.bind(*id)).execute(c).await.map(|done| done.rows_affected())

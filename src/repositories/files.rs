@@ -239,7 +239,7 @@ pub async fn set_crc(session: &mut impl Session, id: FileId, crc: u64) -> Result
 /// Those of the database.
 pub async fn progress(session: &mut impl Session, ids: &[FileId]) -> Result<Vec<(FileId, Progress)>, RepositoryError> {
     let places = LENGTHS.into_iter().find(|length| *length >= ids.len()).unwrap_or(ids.len());
-    let sql = format!("SELECT id, status, error, updated_at FROM files WHERE id IN ({})", vec!["?"; places].join(", "));
+    let sql = format!("SELECT id, status, error, updated_at FROM files WHERE id IN ({})", super::places(places));
     // Places that are left over have the last one again.
     let ids = ids.iter().chain(ids.last().into_iter().cycle()).take(places);
     let rows: Vec<(Uuid, String, Option<String>, DateTime<Utc>)> = on!(session, c => {

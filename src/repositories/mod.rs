@@ -36,6 +36,11 @@ fn horizon(now: DateTime<Utc>) -> DateTime<Utc> {
     now + TimeDelta::minutes(10)
 }
 
+/// So many places for values in a statement.
+fn places(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
 /// The present in microseconds, the finest that every database keeps.
 #[must_use]
 pub fn now() -> DateTime<Utc> {

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{RepositoryError, Session, Transaction, on, tenants};
+use super::{RepositoryError, Session, Transaction, on, places, tenants};
 use crate::domain::audit::Action;
 use crate::domain::{AppointmentId, Caller, FileId, JobId, UserId};
 
@@ -13,7 +13,7 @@ use crate::domain::{AppointmentId, Caller, FileId, JobId, UserId};
 macro_rules! on_rows {
     ($tx:expr, $ids:expr, $sql:literal $(, $value:expr)*) => {
         on!($tx, c => {
-            let sql = format!("{}({})", $sql, places($ids));
+            let sql = format!("{}({})", $sql, places($ids.len()));
             let query = sqlx::query(AssertSqlSafe(sql))$(.bind($value))*.persistent($ids.len() == 1);
             $ids.iter().fold(query, |query, id| query.bind(*id)).execute(c).await.map(drop)
         })?
@@ -128,7 +128,7 @@ pub async fn delete(
 
 /// Those of these files that are there, their uploads, and how many bytes they have together.
 async fn existing(tx: &mut Transaction, wanted: &[Uuid]) -> Result<(Vec<Uuid>, Vec<Uuid>, i64), RepositoryError> {
-    let sql = format!("SELECT id, upload_id, size FROM files WHERE id IN ({})", places(wanted));
+    let sql = format!("SELECT id, upload_id, size FROM files WHERE id IN ({})", places(wanted.len()));
     let rows: Vec<(Uuid, Uuid, i64)> = on!(tx, c => {
         let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(wanted.len() == 1);
         wanted.iter().fold(query, |query, id| query.bind(*id)).fetch_all(c).await
@@ -136,8 +136,4 @@ async fn existing(tx: &mut Transaction, wanted: &[Uuid]) -> Result<(Vec<Uuid>, V
     let bytes = rows.iter().map(|(_, _, size)| size).sum();
     let (ids, uploads) = rows.into_iter().map(|(id, upload, _)| (id, upload)).unzip();
     Ok((ids, uploads, bytes))
-}
-
-fn places(ids: &[Uuid]) -> String {
-    vec!["?"; ids.len()].join(", ")
 }

@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::corrupt;
-use super::{RepositoryError, Session, on};
+use super::{RepositoryError, Session, on, places};
 use crate::domain::file::FileStatus;
 use crate::domain::upload::UploadState;
 use crate::domain::{FileId, ObjectLocation, UploadId};
@@ -35,7 +35,7 @@ pub async fn fates(session: &mut impl Session, ids: &[UploadId]) -> Result<HashM
         return Ok(HashMap::new());
     }
     // The uploads first: one that is completed between the two is in use by either answer.
-    let places = vec!["?"; ids.len()].join(", ");
+    let places = places(ids.len());
     let sql = format!("SELECT id, state, storage_upload_id, expires_at FROM uploads WHERE id IN ({places})");
     let uploads: Vec<(Uuid, String, Option<String>, DateTime<Utc>)> = on!(session, c => {
         let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ids.len() == 1);
@@ -137,7 +137,7 @@ pub async fn delete_old_jobs(
             continue;
         }
         // Its state and time again, because a job may be queued anew meanwhile.
-        let places = vec!["?"; ids.len()].join(", ");
+        let places = places(ids.len());
         let sql = format!("DELETE FROM jobs WHERE state IN ('done', 'failed') AND run_at <= ? AND id IN ({places})");
         deleted += on!(session, c => {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(before).persistent(false);
@@ -192,7 +192,7 @@ pub async fn delete_given_up(
     if ids.is_empty() {
         return Ok(0);
     }
-    let places = vec!["?"; ids.len()].join(", ");
+    let places = places(ids.len());
     let sql = format!("DELETE FROM uploads WHERE state = 'aborted' AND id IN ({places})");
     Ok(on!(session, c => {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);

@@ -98,10 +98,10 @@ impl AssemblyService {
         failpoint::reach("assemble.begun");
         let made = self.ports.storage.assemble(&gathering(upload), chunks, &assembly).await?;
         failpoint::reach("assemble.made");
-        let is_told = made.is_none();
+        let is_by_word_alone = made.is_none();
         let crc = match proof::prove(&self.ports.storage, file, made).await {
             // One wrong answer of a store, or of a cache before it, must not be the end of what was acknowledged.
-            Err(Unproven::Refuted { claim: false, .. }) if is_told => {
+            Err(Unproven::Refuted { claim: false, .. }) if is_by_word_alone => {
                 sleep(SECOND_LOOK).await;
                 proof::prove(&self.ports.storage, file, None).await?
             }

@@ -31,7 +31,7 @@ const LEASE: &str = "gc";
 /// How many rows are read or deleted at a time.
 const BATCH: i64 = 500;
 /// How many uploads' rows are deleted at a time: each takes up to 10,000 chunks' rows with it.
-const FEW: i64 = 10;
+const UPLOADS_AT_ONCE: i64 = 10;
 /// After so many things that the store did not remove, a pass is given up.
 const MOST_KEPT: u64 = 20;
 /// How many files without their objects are named in the log.
@@ -309,7 +309,7 @@ impl<'p> Pass<'p> {
         }
         loop {
             let mut database = self.ports.database.writer(Durability::Relaxed).await?;
-            match tidying::delete_given_up(&mut database, before, discard_upload::NAME, FEW).await? {
+            match tidying::delete_given_up(&mut database, before, discard_upload::NAME, UPLOADS_AT_ONCE).await? {
                 0 => return Ok(()),
                 deleted => self.report.uploads += deleted,
             }

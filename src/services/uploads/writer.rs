@@ -304,9 +304,9 @@ impl ChunkWriter {
             self.contested = true;
         }
         let stored = self.ports.storage.put_chunk(&gathering(&self.upload), self.index, body, contested).await;
-        if let Err(StorageError::Lost(what)) = &stored
-            && self.still_open().await.is_ok()
-        {
+        if let Err(StorageError::Lost(what)) = &stored {
+            // Completed or given up meanwhile, which is told then.
+            self.still_open().await?;
             tracing::error!(upload_id = %self.upload.id, what, "the store has lost what was acknowledged of an upload");
         }
         Ok(stored?)
