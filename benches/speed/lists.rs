@@ -47,8 +47,8 @@ async fn embedded(bench: &Bench) -> Result<Vec<Row>> {
             Of::Tenant => query.bind("default"),
         };
         let now = chrono::Utc::now();
-        let query = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001);
-        let query = if matches!(of, Of::OwnerWithFiles) { query.bind(10_001) } else { query };
+        let query = query.bind(now).bind(now).bind(vec![255_u8; 16]);
+        let query = if matches!(of, Of::OwnerWithFiles) { query.bind(51).bind(10_001) } else { query.bind(1001) };
         let plan = query.fetch_all(&mut database).await?;
         let lines: Vec<String> = plan.iter().map(|line| line.get("detail")).collect();
         eprintln!("SQLite, {name}: {}", lines.join("; "));
@@ -72,8 +72,8 @@ async fn full(bench: &Bench) -> Result<Vec<Row>> {
             Of::Tenant => query.bind("default"),
         };
         let now = chrono::Utc::now();
-        let query = query.bind(now).bind(now).bind(vec![255_u8; 16]).bind(1001);
-        let query = if matches!(of, Of::OwnerWithFiles) { query.bind(10_001) } else { query };
+        let query = query.bind(now).bind(now).bind(vec![255_u8; 16]);
+        let query = if matches!(of, Of::OwnerWithFiles) { query.bind(51).bind(10_001) } else { query.bind(1001) };
         let plan = query.fetch_all(&mut database).await?;
         let lines: Vec<String> = plan.iter().map(seed::line_of_plan).collect();
         eprintln!("MariaDB, {name}: {}", lines.join("; "));

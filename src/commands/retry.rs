@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::ended;
+use crate::repositories::now;
 use crate::services::retries::RetryService;
 
 /// What to do about them.
@@ -21,7 +23,9 @@ pub struct RetryArguments {
 /// When the database is away.
 pub async fn run(retries: &RetryService, arguments: RetryArguments) -> anyhow::Result<ExitCode> {
     let RetryArguments { dry_run } = arguments;
-    let (mut queued, mut files) = (0_u64, retries.given_up(None).await?);
+    // Not those that fail again meanwhile.
+    let before = now();
+    let (mut queued, mut files) = (0_u64, retries.given_up(before, None).await?);
     while let Some(last) = files.last() {
         for file in &files {
             if dry_run || retries.retry(file).await? {
@@ -30,9 +34,8 @@ pub async fn run(retries: &RetryService, arguments: RetryArguments) -> anyhow::R
                 drop(writeln!(io::stdout(), "{}  {}", file.id, file.tenant));
             }
         }
-        files = retries.given_up(Some(last)).await?;
+        files = retries.given_up(before, Some(last)).await?;
     }
     let will = if dry_run { "would be" } else { "will be" };
-    println!("{queued} files that were given up {will} tried again");
-    Ok(ExitCode::SUCCESS)
+    ended(writeln!(io::stdout(), "{queued} files that were given up {will} tried again").map_err(Into::into))
 }

@@ -191,8 +191,8 @@ pub struct GivenUp {
     place: (DateTime<Utc>, Uuid),
 }
 
-/// Files in FAILURE whose job of this kind has failed, and whose `error` is this one; the longest there first, behind one of
-/// them, at most `limit`.
+/// Files in FAILURE whose job of this kind has failed before a time, and whose `error` is this one; the longest there first,
+/// behind one of them, at most `limit`.
 ///
 /// # Errors
 /// Those of the database.
@@ -200,15 +200,16 @@ pub async fn given_up(
     session: &mut impl Session,
     kind: &str,
     error: &str,
+    before: DateTime<Utc>,
     after: Option<&GivenUp>,
     limit: i64,
 ) -> Result<Vec<GivenUp>, RepositoryError> {
     let sql = "SELECT f.id, f.tenant, j.trace_id, j.run_at, j.id FROM jobs j JOIN files f ON f.id = j.subject \
-               WHERE j.state = 'failed' AND j.kind = ? AND f.status = 'FAILURE' AND f.error = ? \
+               WHERE j.state = 'failed' AND j.kind = ? AND f.status = 'FAILURE' AND f.error = ? AND j.run_at < ? \
                AND (j.run_at > ? OR (j.run_at = ? AND j.id > ?)) ORDER BY j.run_at, j.id LIMIT ?";
     let (at, job) = after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |file| file.place);
     let rows: Vec<(Uuid, String, String, DateTime<Utc>, Uuid)> = on!(session, c => {
-        let query = sqlx::query_as(sql).bind(kind).bind(error);
+        let query = sqlx::query_as(sql).bind(kind).bind(error).bind(before);
         query.bind(at).bind(at).bind(job).bind(limit).fetch_all(c).await
     })?;
     let read = |(id, tenant, trace_id, at, job): (_, String, _, _, _)| {

@@ -1,5 +1,7 @@
 //! Another try for all files that were given up, for operators who have mended what was to blame.
 
+use chrono::{DateTime, Utc};
+
 use super::files::{FileError, requeue};
 use super::ledger::GIVEN_UP;
 use super::{Failure, Ports};
@@ -24,14 +26,15 @@ impl RetryService {
         Self { ports }
     }
 
-    /// Some of the files that are in FAILURE because they were tried as often as they may be, the longest there first, behind
-    /// one of them. Those that failed by their own bytes are not among them, because another try would not mend them.
+    /// Some of the files that are in FAILURE since before a time because they were tried as often as they may be, the longest
+    /// there first, behind one of them. Those that failed by their own bytes are not among them, because another try would
+    /// not mend them.
     ///
     /// # Errors
     /// [`Failure`] when the database is away.
-    pub async fn given_up(&self, after: Option<&GivenUp>) -> Result<Vec<GivenUp>, Failure> {
+    pub async fn given_up(&self, before: DateTime<Utc>, after: Option<&GivenUp>) -> Result<Vec<GivenUp>, Failure> {
         let mut database = self.ports.database.reader().await?;
-        Ok(files::given_up(&mut database, assemble_file::NAME, GIVEN_UP, after, PAGE).await?)
+        Ok(files::given_up(&mut database, assemble_file::NAME, GIVEN_UP, before, after, PAGE).await?)
     }
 
     /// Queues one of them again, for the next sweep of any worker; whether nobody was quicker.

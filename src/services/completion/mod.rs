@@ -280,7 +280,8 @@ async fn record(
     }
     let file = file_of(caller, completion, &upload, &chunks)?;
     if openness == Openness::Unasked && leaves_the_public(&upload, &file) {
-        return Err(CompletionError::Failed(Failure::Busy));
+        let cause = "the store was not asked yet whether strangers read the public bucket".to_owned();
+        return Err(CompletionError::Failed(StorageError::Unavailable(cause).into()));
     }
     let mut wrong = misfits(completion, &upload, &file, &chunks, check, openness);
     wrong.extend(unknown_owners(tx, caller, &file.tenant, file.user_id, file.appointment_id).await?);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
+use metrics::counter;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -25,6 +26,7 @@ use crate::jobs::discard_upload;
 use crate::repositories::tidying::{self, Fate};
 use crate::repositories::{Durability, audit, files, leases, now};
 use crate::storage::{Held, Holding, StorageError};
+use crate::telemetry::metrics::TIDYING_FINDINGS;
 
 /// The name of the lease under which one process at a time does it.
 const LEASE: &str = "gc";
@@ -36,6 +38,12 @@ const UPLOADS_AT_ONCE: i64 = 10;
 const MOST_KEPT: u64 = 20;
 /// How many files without their objects are named in the log.
 const MOST_LOST: u64 = 100;
+
+const LOST: &str = "lost";
+const KEPT: &str = "kept";
+const SUSPICIOUS: &str = "suspicious";
+/// What passes find that a person should look at.
+pub const FINDINGS: [&str; 3] = [LOST, KEPT, SUSPICIOUS];
 
 /// Whether anything is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +145,11 @@ impl GcService {
     }
 }
 
+/// Counts a thing that a person should look at, at once, as the pass may not come to its end.
+fn found(finding: &'static str) {
+    counter!(TIDYING_FINDINGS, "finding" => finding).increment(1);
+}
+
 /// One pass over everything.
 struct Pass<'p> {
     service: &'p GcService,
@@ -203,6 +216,7 @@ impl<'p> Pass<'p> {
             let fate = fates.get(&upload);
             if suspicious && fate.is_none() {
                 self.report.suspicious += 1;
+                found(SUSPICIOUS);
             } else if self.is_litter(&holding, fate) {
                 self.remove(upload, &holding).await?;
             }
@@ -242,6 +256,7 @@ impl<'p> Pass<'p> {
     /// One thing that the store does not remove keeps nothing else from being tidied; many mean that it is ill.
     fn note_kept(&mut self, held: &Held, error: StorageError) -> Result<(), Failure> {
         self.report.kept += 1;
+        found(KEPT);
         if self.report.kept > MOST_KEPT {
             return Err(error.into());
         }
@@ -275,6 +290,7 @@ impl<'p> Pass<'p> {
             self.report_missing(id, object);
             (self.listener)(&format!("MISSING: object {object} of file {id}"));
             self.report.lost_files += 1;
+            found(LOST);
         }
         Ok(())
     }

@@ -30,11 +30,21 @@ impl UploadService {
     /// # Errors
     /// [`UploadError::NotFound`] and [`UploadError::Failed`].
     pub async fn received(&self, caller: &Caller, id: UploadId) -> Result<Received, UploadError> {
-        let upload = self.find(Some(caller), id).await?;
+        let mut upload = self.find(Some(caller), id).await?;
         let acknowledged = chunks::stored(&mut self.ports.database.reader().await?, id).await?;
         let mut chunks: Vec<(ChunkIndex, i64)> = Vec::new();
         if upload.direct && upload.state == UploadState::Open {
-            let sent = direct::sent(&self.ports, &upload).await?;
+            let sent = match direct::sent(&self.ports, &upload).await {
+                Ok(sent) => sent,
+                // It may be completed meanwhile, and its job have ended what was asked about.
+                Err(error) => {
+                    upload = self.find(Some(caller), id).await?;
+                    if upload.state == UploadState::Open {
+                        return Err(error.into());
+                    }
+                    Vec::new()
+                }
+            };
             let is_new = |index| acknowledged.binary_search_by_key(&index, |chunk| chunk.index).is_err();
             let whole = sent.iter().filter(|chunk| upload.full_chunk_size(chunk.index) == Some(chunk.size));
             chunks.extend(whole.filter(|chunk| is_new(chunk.index)).map(|chunk| (chunk.index, chunk.size)));

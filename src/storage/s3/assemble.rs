@@ -96,10 +96,8 @@ impl Assembler<'_> {
     async fn move_small(&self, chunk: &Segment) -> Result<ObjectStat, StorageError> {
         self.copy(&staging_of(chunk)?, chunk.size).await?;
         let read = self.read_back(chunk).await;
-        if let Err(StorageError::Damaged(_)) = &read
-            && let Err(error) = self.store.delete(&self.assembly.target).await
-        {
-            tracing::warn!(path = %self.assembly.target, %error, "a damaged copy could not be removed");
+        if let Err(StorageError::Damaged(_)) = &read {
+            self.store.delete(&self.assembly.target).await?;
         }
         read
     }

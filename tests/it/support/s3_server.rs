@@ -146,6 +146,9 @@ macro_rules! pass_on {
                 request: S3Request<ListPartsInput>,
             ) -> S3Result<S3Response<ListPartsOutput>> {
                 let upload = request.input.upload_id.clone();
+                if !self.begun.lock().unwrap().contains_key(&upload) {
+                    return Err(s3_error!(NoSuchUpload));
+                }
                 let mut response = self.inner.list_parts(request).await?;
                 let parts = response.output.parts.get_or_insert_default();
                 parts.sort_by_key(|part| part.part_number);
