@@ -108,7 +108,8 @@ export const texts = {
     empty: "Enter your key.",
     wrong: "This key does not work. It may be mistyped, revoked or expired: check it, or ask for a new one.",
     refused: "Your key no longer works: it was revoked, or its time is over. Sign in with another one to go on.",
-    ended: "You are no longer signed in. Sign in with a key to go on.",
+    ended:
+      "You are no longer signed in. Sign in with a key to go on. If you have none, reload the page; files still in line then have to be added again.",
     signOut: "Sign out",
     signOutHint: "Uploads that are under way wait until you have signed in again.",
     another: "Use another key",
