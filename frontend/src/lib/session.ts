@@ -1,5 +1,7 @@
 /** Who the person is: remembered by this browser. The credentials of private files are kept nowhere. */
 const KEY = "filemanager.user";
+/** Who was here last, as this tab remembers it. */
+const LAST = "filemanager.last-user";
 
 export interface Person {
   id: string;
@@ -30,6 +32,13 @@ export function choose(person: Person | null): void {
   if (person) localStorage.setItem(KEY, JSON.stringify({ id: person.id, name: person.name }));
   else localStorage.removeItem(KEY);
   for (const listener of listeners) listener();
+}
+
+/** Whether somebody else was here before in this tab, reloads or not. From now on it is this one who was. */
+export function followsAnother(id: string): boolean {
+  const last = sessionStorage.getItem(LAST);
+  sessionStorage.setItem(LAST, id);
+  return last !== null && last !== id;
 }
 
 function parsed(text: string | null): Person | null {

@@ -2,12 +2,13 @@
 
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { usePerson } from "@/components/shell/use-person";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { access } from "@/lib/access";
 import { forgetCredentials } from "@/lib/credentials";
 import { openedFile } from "@/lib/opened";
+import { followsAnother } from "@/lib/session";
 import { useAccess } from "./use-access";
 
 // Most never see it.
@@ -40,13 +41,9 @@ export function Gate({ children }: { children: ReactNode }) {
 function useFreshStart(): void {
   const id = usePerson()?.id;
   const router = useRouter();
-  const last = useRef<string>(undefined);
   useEffect(() => {
     // Whoever chooses the same name again is where they were.
-    if (id === undefined || id === last.current) return;
-    const isFirst = last.current === undefined;
-    last.current = id;
-    if (isFirst) return;
+    if (id === undefined || !followsAnother(id)) return;
     forgetVisit();
     router.replace("/");
   }, [id, router]);
