@@ -319,6 +319,10 @@ export const texts = {
     announceTrouble: (name: string, sentence: string) => `${name}: ${sentence}`,
     announceManyTroubles: (amount: number) => `${counted(amount, "upload")} need you.`,
     announceAdded: (amount: number) => `${counted(amount, "upload")} added.`,
+    announceLeft: (amount: number) =>
+      amount === 1
+        ? "An upload of an earlier visit waits for you."
+        : `${counted(amount, "upload")} of an earlier visit wait for you.`,
   },
 
   phases,

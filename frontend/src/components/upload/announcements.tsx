@@ -1,10 +1,18 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import { newsOf, type News } from "@/lib/uploader/news";
-import type { UploadPhase } from "@/lib/uploader/types";
+import { isCurrent, newsOf, type News } from "@/lib/uploader/news";
+import type { UploadPhase, UploadView } from "@/lib/uploader/types";
 import { texts } from "@/texts";
 import { useUploads } from "./uploader";
+
+/** What was said, and of which uploads. */
+interface Said {
+  words: string;
+  ids: readonly string[];
+}
+
+const NOTHING: Said = { words: "", ids: [] };
 
 /**
  * Says to those who do not see the panel what has happened in it. It is there before the first upload is: what comes
@@ -14,22 +22,32 @@ export function Announcements() {
   const { uploads } = useUploads();
   // Kept of all there were: those of somebody who comes back are no news.
   const known = useRef(new Map<string, UploadPhase>());
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState(NOTHING);
   useEffect(() => {
-    const news = sentenceOf(newsOf(known.current, uploads));
+    const news = newsOf(known.current, uploads);
+    const words = sentenceOf(news);
     for (const { id, phase } of uploads) known.current.set(id, phase);
-    if (news) setSaid(news);
+    // There are names in it, which are not for those who come next.
+    const rest = (before: Said) => (isCurrent(before.ids, uploads) ? before : NOTHING);
+    setSaid(words ? { words, ids: idsOf(news) } : rest);
   }, [uploads]);
   return (
     <p role="status" className="sr-only">
-      {said}
+      {said.words}
     </p>
   );
 }
 
-function sentenceOf({ added, ready, troubled }: News): string {
+function idsOf(news: News): string[] {
+  return Object.values(news)
+    .flat()
+    .map(({ id }: UploadView) => id);
+}
+
+function sentenceOf({ added, left, ready, troubled }: News): string {
   return [
     added.length > 0 && texts.panel.announceAdded(added.length),
+    left.length > 0 && texts.panel.announceLeft(left.length),
     ready.length === 1 && ready[0] && texts.panel.announceReady(ready[0].name),
     ready.length > 1 && texts.panel.announceManyReady(ready.length),
     troubled.length === 1 &&
