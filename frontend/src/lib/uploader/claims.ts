@@ -8,7 +8,7 @@ import { randomId } from "./random";
 /** How often a tab says that it is there, in milliseconds. */
 const TOLD = 10_000;
 /** After how long without a word it is not. Tabs out of sight may be let run once a minute only. */
-const GONE = 180_000;
+export const GONE = 180_000;
 
 export class Claims implements Locks {
   private tab: string | null = null;

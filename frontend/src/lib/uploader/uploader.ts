@@ -1,4 +1,5 @@
 /** All uploads of this tab: the line, and what the person does with them. */
+import { GONE } from "./claims";
 import { Gate } from "./gate";
 import type { Ports, Received, Remembered } from "./ports";
 import { randomId } from "./random";
@@ -43,7 +44,11 @@ export class Uploader implements UploaderControls {
   ) {}
 
   restore(): Promise<void> {
-    const work = () => this.bringAllBack();
+    return this.lookBack(true);
+  }
+
+  private lookBack(looksAgain: boolean): Promise<void> {
+    const work = () => this.bringAllBack(looksAgain);
     // One after the other: what is asked about twice at a time would be here twice.
     this.restoring = this.restoring.then(work, work);
     return this.restoring;
@@ -182,17 +187,21 @@ export class Uploader implements UploaderControls {
     }
   }
 
-  private async bringAllBack(): Promise<void> {
+  private async bringAllBack(looksAgain: boolean): Promise<void> {
     const { signal } = this.visit;
     const all = (await this.ports.memory.all()).filter((remembered) => this.isHere(remembered));
-    all.sort((one, other) => one.addedAt - other.addedAt);
-    await Promise.all(all.map((remembered) => this.bringBack(remembered, signal)));
+    const missing = all.filter(({ id }) => !this.uploads.has(id)).sort((one, other) => one.addedAt - other.addedAt);
+    const isOurs = await Promise.all(missing.map(({ id }) => this.lock(id)));
+    if (looksAgain && isOurs.includes(false)) {
+      // Until then a tab that has crashed may be taken for one that is there.
+      this.ports.clock.later(GONE, () => void this.lookBack(false));
+    }
+    await Promise.all(missing.filter((_, index) => isOurs[index]).map((ours) => this.bringBack(ours, signal)));
   }
 
-  /** Shows an upload of an earlier visit, unless another tab has it or the server has forgotten it. */
+  /** Shows an upload of an earlier visit, unless the server has forgotten it. */
   private async bringBack(remembered: Remembered, signal: AbortSignal): Promise<void> {
     const { id } = remembered;
-    if (this.uploads.has(id) || !(await this.lock(id))) return;
     try {
       const seen = await this.received(remembered.uploadId, signal);
       signal.throwIfAborted();
