@@ -12,18 +12,19 @@ export const GONE = 180_000;
 
 export class Claims implements Locks {
   private tab: string | null = null;
-  private readonly held = new Set<string>();
+  /** With what is to be told where one of them is lost. */
+  private readonly held = new Map<string, () => void>();
 
   constructor(private readonly clock: Pick<Clock, "now" | "later">) {}
 
-  async take(id: string): Promise<(() => void) | null> {
+  async take(id: string, lost: () => void): Promise<(() => void) | null> {
     try {
       if (!this.claim(id, this.name())) return null;
     } catch {
       // A browser that remembers nothing has nothing of other tabs either.
       return () => undefined;
     }
-    this.held.add(id);
+    this.held.set(id, lost);
     return () => {
       this.held.delete(id);
       this.free(id);
@@ -32,28 +33,37 @@ export class Claims implements Locks {
 
   /** The page goes. It may be kept as it is, and come back. */
   leave(): void {
-    for (const id of this.held) this.free(id);
+    for (const id of this.held.keys()) this.free(id);
     if (this.tab) localStorage.removeItem(tabKey(this.tab));
   }
 
-  /** What another tab has taken meanwhile is left to it. */
+  /** The page is there again, or still. What another tab has taken meanwhile is left to it. */
   comeBack(): void {
-    if (!this.tab) return;
-    this.tell(this.tab);
-    for (const id of this.held) this.claim(id, this.tab);
+    const { tab } = this;
+    if (!tab) return;
+    for (const [id, lost] of this.held) {
+      if (this.claim(id, tab)) continue;
+      this.held.delete(id);
+      lost();
+    }
+    this.tell(tab);
   }
 
   private name(): string {
     if (this.tab) return this.tab;
     const tab = sessionStorage.getItem("filemanager.tab") ?? randomId();
     sessionStorage.setItem("filemanager.tab", tab);
-    this.keepTelling(tab);
+    this.tell(tab);
+    this.keepTelling();
     return (this.tab = tab);
   }
 
-  private keepTelling(tab: string): void {
-    this.tell(tab);
-    this.clock.later(TOLD, () => this.keepTelling(tab));
+  private keepTelling(): void {
+    this.clock.later(TOLD, () => {
+      // First, because a browser that has no more room throws.
+      this.keepTelling();
+      this.comeBack();
+    });
   }
 
   private tell(tab: string): void {

@@ -26,6 +26,12 @@ it("tells of those of an earlier visit as such, and not once more when they go o
   expect(told({ a: "interrupted" }, { a: "waiting" })).toBe("|||");
 });
 
+it("tells of one that another tab has taken as of a trouble", () => {
+  const taken = { id: "a", phase: "interrupted", problem: { kind: "otherTab" } } as UploadView;
+  expect(newsOf(new Map([["a", "sending"]]), [taken]).troubled).toEqual([taken]);
+  expect(told({ a: "refused" }, { a: "interrupted" })).toBe("|||");
+});
+
 it("tells once what has got ready or into trouble since", () => {
   const now: Record<string, UploadPhase> = { a: "ready", b: "ready", c: "failed", d: "finishing", e: "refused" };
   expect(told({ a: "finishing", b: "ready", c: "finishing", d: "sending", e: "refused" }, now)).toBe("||a|c");

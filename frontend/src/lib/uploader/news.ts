@@ -19,7 +19,7 @@ export function newsOf(known: ReadonlyMap<string, UploadPhase>, uploads: readonl
     added: first.filter(({ phase }) => phase !== "interrupted"),
     left: first.filter(({ phase }) => phase === "interrupted"),
     ready: changed.filter(({ phase }) => phase === "ready"),
-    troubled: changed.filter(({ phase }) => TROUBLED.includes(phase)),
+    troubled: changed.filter(({ phase, problem }) => TROUBLED.includes(phase) || (phase === "interrupted" && problem)),
   };
 }
 

@@ -34,3 +34,55 @@ describe("what another tab has", () => {
     expect(other.snapshot().uploads).toEqual([]);
   });
 });
+
+describe("a tab that was asleep while another one took its upload", () => {
+  async function woken() {
+    const { browser, tab, other } = await start();
+    browser.server.fate = () => "lostBefore";
+    await until(browser, tab, "retrying");
+    const wake = browser.locks.freeAll();
+    browser.server.fate = () => "done";
+    await Promise.all([other.restore(), browser.clock.until(() => other.snapshot().uploads.length === 1)]);
+    wake();
+    return { browser, tab, other };
+  }
+
+  it("leaves it to that tab, and can go on once that is done", async () => {
+    const { browser, tab, other } = await woken();
+    const calls = browser.server.calls.length;
+    await browser.clock.pass(60_000);
+    expect(only(tab)).toMatchObject({ phase: "interrupted", problem: { kind: "otherTab" } });
+    expect(browser.server.calls).toHaveLength(calls);
+    await tab.goOn(only(tab).id, file());
+    expect(only(tab)).toMatchObject({ phase: "interrupted", problem: { kind: "otherTab" } });
+    await other.goOn(only(other).id, file());
+    await until(browser, other, "ready");
+    await tab.goOn(only(tab).id, file());
+    await until(browser, tab, "ready");
+    expect([browser.server.content("file-0"), browser.server.uploads.size]).toEqual([CONTENT, 1]);
+  });
+
+  it("takes it off the list only, when it is cancelled there", async () => {
+    const { browser, tab, other } = await woken();
+    await Promise.all([tab.cancel(only(tab).id), browser.clock.pass(1000)]);
+    expect([tab.snapshot().uploads, browser.server.uploads.size, browser.memory.rows.size]).toEqual([[], 1, 1]);
+    await other.goOn(only(other).id, file());
+    await until(browser, other, "ready");
+  });
+
+  it("does not bring back what it was just asking about", async () => {
+    const { browser, tab, other } = await start();
+    tab.pauseAll();
+    browser.locks.freeAll();
+    browser.server.fate = () => "busy";
+    const restored = other.restore();
+    await browser.clock.pass(1000);
+    const wake = browser.locks.freeAll();
+    browser.server.fate = () => "done";
+    const third = browser.tab();
+    await Promise.all([third.restore(), browser.clock.pass(100)]);
+    wake();
+    await Promise.all([restored, browser.clock.pass(10_000)]);
+    expect([other.snapshot().uploads.length, only(third).phase]).toEqual([0, "interrupted"]);
+  });
+});

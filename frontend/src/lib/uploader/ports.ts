@@ -103,8 +103,11 @@ export interface Memory {
 }
 
 export interface Locks {
-  /** Takes the lock of an upload; what gives it back, or `null` when another tab has it. */
-  take(id: string): Promise<(() => void) | null>;
+  /**
+   * Takes the lock of an upload; what gives it back, or `null` when another tab has it. `lost` is called when another
+   * tab has taken it since, because this one was asleep.
+   */
+  take(id: string, lost: () => void): Promise<(() => void) | null>;
 }
 
 export interface Ports {

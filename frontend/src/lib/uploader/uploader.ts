@@ -128,6 +128,8 @@ export class Uploader implements UploaderControls {
   async cancel(id: string): Promise<void> {
     const upload = this.uploads.get(id);
     if (!upload) return;
+    // Another tab has it, and may go on with it.
+    if (upload.phase === "interrupted" && !this.releases.has(id)) return this.drop(id);
     if (!upload.isOutOfReach) return this.giveUp(upload);
     this.drop(id);
     await this.ports.memory.forget(id);
@@ -205,6 +207,8 @@ export class Uploader implements UploaderControls {
     try {
       const seen = await this.received(remembered.uploadId, signal);
       signal.throwIfAborted();
+      // Another tab was quicker.
+      if (!this.releases.has(id)) return;
       const origin = { tenant: null, ...remembered, file: null, credential: null };
       const upload = new Upload(this.ports, this.gate, origin, this.watcher);
       upload.restore(remembered, seen);
@@ -234,9 +238,15 @@ export class Uploader implements UploaderControls {
 
   private async lock(id: string): Promise<boolean> {
     if (this.releases.has(id)) return true;
-    const release = await this.ports.locks.take(id);
+    const release = await this.ports.locks.take(id, () => this.lose(id));
     if (release) this.releases.set(id, release);
     return release !== null;
+  }
+
+  /** Another tab has taken it. */
+  private lose(id: string): void {
+    this.releases.delete(id);
+    this.uploads.get(id)?.stop("interrupted", { kind: "otherTab" });
   }
 
   private release(id: string): void {

@@ -22,17 +22,19 @@ class FakeMemory implements Memory {
 }
 
 class FakeLocks implements Locks {
-  private readonly taken = new Set<string>();
+  private readonly taken = new Map<string, () => void>();
 
-  async take(id: string): Promise<(() => void) | null> {
+  async take(id: string, lost: () => void): Promise<(() => void) | null> {
     if (this.taken.has(id)) return null;
-    this.taken.add(id);
+    this.taken.set(id, lost);
     return () => this.taken.delete(id);
   }
 
-  /** As when a tab crashes. */
-  freeAll(): void {
+  /** As when a tab crashes, or is asleep for so long that others take it for gone. Returns what wakes it. */
+  freeAll(): () => void {
+    const before = [...this.taken.values()];
     this.taken.clear();
+    return () => before.forEach((lost) => lost());
   }
 }
 
