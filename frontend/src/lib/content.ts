@@ -11,6 +11,11 @@ export function contentUrl(id: string): string {
   return `${BASE_URL}/api/v1/file/download/${encodeURIComponent(id)}`;
 }
 
+/** Whether the address leads from this page to another origin. */
+export function isElsewhere(url: string, page: string): boolean {
+  return new URL(url, page).origin !== new URL(page).origin;
+}
+
 /** The whole file, as something of this type whatever it says it is. Throws `ApiError`. */
 export async function loadBlob(
   id: string,

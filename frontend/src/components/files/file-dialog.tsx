@@ -12,7 +12,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Notice } from "@/components/ui/notice";
 import { SkeletonBlock } from "@/components/ui/skeleton";
 import { deleteFile, retryFile, type Credential, type FileDetails } from "@/lib/api/client";
-import { contentUrl } from "@/lib/content";
+import { contentUrl, isElsewhere } from "@/lib/content";
 import type { OpenedFile } from "@/lib/opened";
 import { texts } from "@/texts";
 import { CopyLink } from "./copy-link";
@@ -127,10 +127,13 @@ function FileActions({ file, credential, name, load, onClose }: Shown & Omit<Par
 }
 
 function Download({ file, name }: { file: FileDetails; name: string }) {
+  const url = file.credential ? file.download_url : contentUrl(file.id);
   return (
     <a
-      href={file.credential ? file.download_url : contentUrl(file.id)}
+      href={url}
       download={name}
+      // Here it would be taken for leaving the page, which asks first while something goes up.
+      {...(isElsewhere(url, location.href) && { target: "_blank", rel: "noopener" })}
       className={buttonStyle({ look: "primary" })}
     >
       {texts.details.download}
