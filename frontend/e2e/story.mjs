@@ -102,7 +102,13 @@ await story("story", async ({ open, folder }) => {
         await page.getByRole("button", { name: "Pause long.bin.zip" }).click();
         await waitFor(page, "paused");
         await page.unroute("**/chunk/1");
+        let asked;
+        page.once("dialog", (dialog) => {
+            asked = dialog.type();
+            return dialog.accept();
+        });
         await page.reload();
+        assert.equal(asked, "beforeunload", "the page was left without a question");
         await waitFor(page, "interrupted");
         let chunks = 0;
         page.on("request", (request) => (chunks += request.url().includes("/chunk/") ? 1 : 0));

@@ -77,7 +77,7 @@ it("leaves in a chosen folder what systems have put there", () => {
 });
 
 it("is for a field when it is pasted there and there is text in it", () => {
-  const field = { closest: () => ({}) as Element };
+  const field = { closest: (wanted: string) => (wanted.includes("textarea") ? ({} as Element) : null) };
   const elsewhere = { closest: () => null };
   const [cells, picture] = [{ types: ["text/plain", "text/html", "Files"] }, { types: ["Files"] }];
   expect(isForField(field, cells)).toBe(true);

@@ -1,13 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { followsAnother } from "./session";
-
-/** What a tab keeps under names. */
-function storage(kept = new Map<string, string>()) {
-  return {
-    getItem: (name: string) => kept.get(name) ?? null,
-    setItem: (name: string, value: string) => void kept.set(name, value),
-  };
-}
+import { storage } from "./uploader/testing/storage";
 
 beforeEach(() => void vi.stubGlobal("sessionStorage", storage()));
 afterEach(() => {

@@ -1,7 +1,8 @@
 import "fake-indexeddb/auto";
-import { expect, it } from "vitest";
-import { BrowserMemory } from "./browser";
+import { afterEach, expect, it, vi } from "vitest";
+import { BrowserMemory, browserPorts } from "./browser";
 import type { Remembered } from "./ports";
+import { storage } from "./testing/storage";
 
 const upload: Remembered = {
   id: "a",
@@ -17,6 +18,11 @@ const upload: Remembered = {
   addedAt: 2,
 };
 
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
 it("remembers uploads over reloads until they are forgotten", async () => {
   await new BrowserMemory().save(upload);
   await new BrowserMemory().save({ ...upload, id: "c" });
@@ -27,4 +33,21 @@ it("remembers uploads over reloads until they are forgotten", async () => {
   ]);
   await new BrowserMemory().forget("a");
   expect(await new BrowserMemory().all()).toEqual([{ ...upload, id: "c" }]);
+});
+
+it("lets go of uploads where there are no Web Locks while the page is gone, and takes them back", async () => {
+  vi.useFakeTimers();
+  const [events, seen] = [new EventTarget(), new Map<string, string>()];
+  vi.stubGlobal("navigator", {});
+  vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
+  vi.stubGlobal("localStorage", storage(seen));
+  vi.stubGlobal("sessionStorage", storage());
+  const { locks } = browserPorts();
+  expect(await locks.take("a", () => undefined)).not.toBeNull();
+  const claimed = () => seen.has("filemanager.upload.a");
+  expect(claimed()).toBe(true);
+  events.dispatchEvent(new Event("pagehide"));
+  expect(claimed()).toBe(false);
+  events.dispatchEvent(new Event("pageshow"));
+  expect(claimed()).toBe(true);
 });

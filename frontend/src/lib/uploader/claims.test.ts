@@ -1,18 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Claims } from "./claims";
 import { FakeClock } from "./testing/clock";
+import { storage } from "./testing/storage";
 
 const MINUTES = 60_000;
 const nothing = () => undefined;
-
-/** What a browser keeps under names. */
-function storage(kept = new Map<string, string>()) {
-  return {
-    getItem: (name: string) => kept.get(name) ?? null,
-    setItem: (name: string, value: string) => void kept.set(name, value),
-    removeItem: (name: string) => void kept.delete(name),
-  };
-}
 
 let clock: FakeClock;
 /** What all tabs see. */
