@@ -86,7 +86,7 @@ await story("story", async ({ open, folder }) => {
         await choose(page, await written(folder, "program.exe", "x"));
         await page.getByTitle("Files of this kind are not accepted.").waitFor();
         await choose(page, await written(folder, "without-extension", "x"));
-        await page.getByText("The name has no ending").waitFor();
+        await page.getByText("The name has no ending").first().waitFor();
         await accessible(page, "refused uploads");
     });
 
